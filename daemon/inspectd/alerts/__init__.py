@@ -1,0 +1,1 @@
+"""Who is told of an event, and how often."""

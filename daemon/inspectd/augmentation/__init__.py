@@ -1,0 +1,1 @@
+"""Synthetic defects: jobs, the worker that paints, the dataset it writes."""

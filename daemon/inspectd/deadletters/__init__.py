@@ -1,0 +1,1 @@
+"""Frames that could not be inspected, kept with the reason."""

@@ -1,0 +1,64 @@
+"""Every error that inspectd raises on purpose, named by what the caller should do.
+
+    InspectdError
+      Unavailable      a server is away: retry with backoff; never counts against a frame
+        Overloaded     it is there and refuses more work for now
+      Rejected         the input is bad: dead letter, or INVALID_ARGUMENT
+      ModelFailed      the model broke on this input: three times, then dead letter
+      NotFound         there is no such thing
+      Conflict         it changed meanwhile, or its state does not allow this
+      Expired          a token or a page is older than what is kept
+      Misconfigured    the settings are wrong: stop, exit code 2
+"""
+
+
+class InspectdError(Exception):
+    """The root."""
+
+
+class Unavailable(InspectdError):
+    """A server is away; the same call may succeed later."""
+
+
+class Overloaded(Unavailable):
+    """A server is there and refuses more work for now."""
+
+
+class Rejected(InspectdError):
+    """The input is bad and stays bad. `reason` is a stable lower-case word, `field` names the request's field."""
+
+    def __init__(self, reason: str, detail: str, *, field: str = "") -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+        self.field = field
+
+
+class ModelFailed(InspectdError):
+    """The model broke on this input; another try may tell whether the input or the moment was to blame."""
+
+
+class NotFound(InspectdError):
+    """There is no such thing."""
+
+
+class Conflict(InspectdError):
+    """The thing changed meanwhile (`stale`), or its state does not allow the request."""
+
+    def __init__(self, detail: str, *, stale: bool = False) -> None:
+        super().__init__(detail)
+        self.stale = stale
+
+
+class Expired(InspectdError):
+    """A resume token, page or picture is older than what is kept."""
+
+
+class Misconfigured(InspectdError):
+    """A setting is wrong. The message names the setting and the mend."""
+
+    def __init__(self, setting: str, detail: str, mend: str) -> None:
+        super().__init__(f"{setting}: {detail}. {mend}")
+        self.setting = setting
+        self.detail = detail
+        self.mend = mend

@@ -1,0 +1,1 @@
+"""Defect events: kept in SQL with their outbox, published to Kafka."""

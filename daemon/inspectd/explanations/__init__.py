@@ -1,0 +1,1 @@
+"""The words for events: asked, checked, retried, replaced."""

@@ -1,0 +1,1 @@
+"""The ledger: one verdict for every frame."""

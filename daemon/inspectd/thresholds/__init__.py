@@ -1,0 +1,1 @@
+"""Decision thresholds: versioned configuration, and how one is found from good parts."""

@@ -1,0 +1,1 @@
+"""Region tokens: computed once, kept for redelivery, explanation and questions."""

@@ -1,0 +1,35 @@
+"""The port for cached findings, keyed by what they were computed from."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from inspectd.records import Findings
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """Everything that the findings depend on."""
+
+    sha256: str  # of the encoded frame
+    model_version: str
+    proposal: float  # proposal threshold
+    reference_version: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.sha256}:{self.model_version}:{self.reference_version or '-'}:{self.proposal:.6g}"
+
+
+class TokenCache(Protocol):
+    """A cache: what is put may be gone at any time. It never raises for a server that is away: a miss, counted, is the answer."""
+
+    async def get(self, key: TokenKey) -> Findings | None:
+        """The findings, or None."""
+
+    async def put(self, key: TokenKey, findings: Findings) -> None:
+        """Keeps the findings for the cache's time to live."""
+
+    async def ready(self) -> bool:
+        """Whether the cache answers."""
+
+    async def close(self) -> None:
+        """Lets go of the connection."""

@@ -1,0 +1,31 @@
+"""The port of the region expert: one frame in, raw findings out. It decides nothing."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from inspectd.records import Findings, Image
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertCard:
+    """What the served expert says of itself."""
+
+    model_version: str
+    default_threshold: float
+    proposal_threshold: float
+
+
+class RegionExpert(Protocol):
+    """Stateless and idempotent; calls may run side by side and are batched by the server."""
+
+    async def describe(self) -> ExpertCard:
+        """The served model's version and defaults. Raises Unavailable."""
+
+    async def find_regions(self, image: Image, proposal: float = 0.0) -> Findings:
+        """Regions above the proposal threshold (0: the card's own).
+
+        Raises Unavailable (server away), Overloaded (queue full), ModelFailed (the model broke on this frame).
+        """
+
+    async def close(self) -> None:
+        """Lets go of the server or the process."""

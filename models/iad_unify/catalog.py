@@ -1,0 +1,99 @@
+"""The tensors of every served model, in one place.
+
+`models/repository/*/config.pbtxt`, the Python-backend models, `iad_unify.serving` and the daemon's adapters all follow
+this catalog; a test holds them together. It knows names, dtypes and shapes, not what computes them.
+"""
+
+from dataclasses import dataclass
+
+#: Side in pixels of the square frame that the daemon sends to the region expert.
+EXPERT_SIZE = 256
+#: Most regions in one answer; outputs are padded to it and `COUNT` says how many are real.
+MAX_REGIONS = 16
+#: Appearance rows per region: the mean inside it and the mean over the ring around it.
+APPEARANCE_ROWS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One input or output. `shape` has no batch dimension; -1 is a free dimension."""
+
+    name: str
+    dtype: str  # Triton's name: UINT8, FP16, FP32, INT32, INT64, BYTES
+    shape: tuple[int, ...]
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A served model: its name is its role."""
+
+    name: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    max_batch_size: int  # 0: no batch dimension on the wire
+    decoupled: bool = False
+
+
+REGION_EXPERT = Model(
+    name="region_expert",
+    max_batch_size=8,
+    inputs=(
+        Tensor("IMAGE", "UINT8", (EXPERT_SIZE, EXPERT_SIZE, 3)),  # RGB, letterboxed
+        Tensor("LETTERBOX", "FP32", (5,)),  # scale, pad_x, pad_y, original width, original height
+        # probability threshold (0: the card's own), smallest area in original pixels (0: the card's own)
+        Tensor("PROPOSAL", "FP32", (2,)),
+    ),
+    outputs=(
+        Tensor("IMAGE_SCORE", "FP32", (1,)),
+        Tensor("COUNT", "INT32", (1,)),
+        Tensor("BOXES", "FP32", (MAX_REGIONS, 4)),  # x, y, width, height in original pixels
+        Tensor("SCORES", "FP32", (MAX_REGIONS,)),
+        Tensor("TYPE_LOGITS", "FP32", (MAX_REGIONS, -1)),
+        Tensor("TYPE_SLUGS", "BYTES", (-1,)),  # names of the TYPE_LOGITS columns
+        Tensor("MASKS", "BYTES", (MAX_REGIONS,)),  # COCO RLE counts, original pixels; empty when padded
+        Tensor("APPEARANCE", "FP16", (MAX_REGIONS, APPEARANCE_ROWS, -1)),
+        Tensor("GEOMETRY", "FP32", (MAX_REGIONS, 5)),  # cx, cy, w, h, area, normalised to the original frame
+        Tensor("DEFAULTS", "FP32", (2,)),  # the card's decision threshold and proposal threshold
+        Tensor("MODEL_VERSION", "BYTES", (1,)),
+    ),
+)
+
+EXPLAINER = Model(
+    name="explainer",
+    max_batch_size=0,
+    decoupled=True,
+    inputs=(
+        Tensor("QUESTION", "BYTES", (1,)),  # UTF-8 text; the chat template is the model's
+        Tensor("APPEARANCE", "FP16", (-1, APPEARANCE_ROWS, -1)),  # regions in order of score
+        Tensor("GEOMETRY", "FP32", (-1, 5)),
+        Tensor("TEMPERATURE", "FP32", (1,)),  # 0 is greedy
+        Tensor("SEED", "INT64", (1,)),
+        Tensor("MAX_TOKENS", "INT32", (1,)),
+    ),
+    outputs=(
+        Tensor("TEXT", "BYTES", (1,)),  # the next piece of the answer
+        Tensor("MODEL_VERSION", "BYTES", (1,)),
+    ),
+)
+
+DEFECT_EDITOR = Model(
+    name="defect_editor",
+    max_batch_size=0,
+    inputs=(
+        Tensor("IMAGE", "UINT8", (-1, -1, 3)),  # RGB, a clean frame at its own size
+        Tensor("MASK", "UINT8", (-1, -1)),  # 1 where the edit may change a pixel
+        Tensor("DEFECT_TYPE", "BYTES", (1,)),
+        Tensor("APPEARANCE", "FP16", (-1, APPEARANCE_ROWS, -1)),  # reference regions; may be empty [0, rows, D]
+        Tensor("GEOMETRY", "FP32", (-1, 5)),
+        Tensor("SEED", "INT64", (1,)),
+        Tensor("STEPS", "INT32", (1,)),
+        Tensor("GUIDANCE", "FP32", (1,)),
+    ),
+    outputs=(
+        Tensor("EDITED", "UINT8", (-1, -1, 3)),  # equal to IMAGE, bit for bit, where MASK is 0
+        Tensor("MODEL_VERSION", "BYTES", (1,)),
+    ),
+)
+
+MODELS: tuple[Model, ...] = (REGION_EXPERT, EXPLAINER, DEFECT_EDITOR)

@@ -1,0 +1,185 @@
+"""A checkpoint folder: config.json, model.safetensors, MODEL_CARD.md, card.json.
+
+This module hashes the folder and reads and writes its card. It never opens the tensors, so that the daemon can use it
+without torch; the role's own package loads the weights.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+CONFIG = "config.json"
+TENSORS = "model.safetensors"
+CARD = "card.json"
+CARD_TEXT = "MODEL_CARD.md"
+
+
+class CheckpointError(Exception):
+    """A checkpoint that cannot be used: the path, what is wrong with it, and how to mend it."""
+
+    def __init__(self, path: Path | str, mend: str, problem: str = "not a usable checkpoint") -> None:
+        super().__init__(f"{path}: {problem}; {mend}")
+        self.path = Path(path)
+        self.mend = mend
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A measured number: its value, its 95 % interval (low, high) and the command that measures it again."""
+
+    value: float
+    ci: tuple[float, float] | None = None
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The machine-readable model card."""
+
+    role: str
+    config: str  # name of the configuration, such as "tiny"
+    parameters: int
+    data: tuple[str, ...]  # what it was trained on; shipped checkpoints: only "procedural"
+    steps: int
+    seed: int
+    minutes: float  # wall-clock training time
+    trained_heads: tuple[str, ...]
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    default_threshold: float | None = None  # decision threshold on the raw score; None for roles that decide nothing
+    proposal_threshold: float | None = None  # regions are proposed from this probability up
+    type_slugs: tuple[str, ...] = ()
+    model_version: str = ""
+    note: str = ""  # one paragraph for the reader: intended use and limits
+
+
+def model_version(folder: Path | str) -> str:
+    """The first 12 hex digits of sha256 over config.json and then model.safetensors; raises CheckpointError."""
+    digest = hashlib.sha256()
+    for name in (CONFIG, TENSORS):
+        try:
+            with (Path(folder) / name).open("rb") as file:
+                while block := file.read(1 << 20):
+                    digest.update(block)
+        except OSError as error:
+            raise CheckpointError(folder, _RETRAIN, f"{name} cannot be read ({error.strerror})") from error
+    return digest.hexdigest()[:12]
+
+
+_RETRAIN = "train one with `iad-unify train`, or name a folder that holds config.json and model.safetensors"
+
+
+def read_config(folder: Path | str) -> dict[str, Any]:
+    """config.json as a dict; raises CheckpointError."""
+    return _read_json(Path(folder), CONFIG)
+
+
+def read_card(folder: Path | str) -> Card:
+    """The folder's card. Raises CheckpointError when it is missing, damaged, or lacks a field.
+
+    `model_version` is what the card says; compare it with `model_version(folder)` where that matters.
+    """
+    raw = _read_json(Path(folder), CARD)
+    try:
+        return Card(
+            role=str(raw["role"]),
+            config=str(raw["config"]),
+            parameters=int(raw["parameters"]),
+            data=_strings(raw["data"]),
+            steps=int(raw["steps"]),
+            seed=int(raw["seed"]),
+            minutes=float(raw["minutes"]),
+            trained_heads=_strings(raw["trained_heads"]),
+            figures={str(name): _figure(figure) for name, figure in dict(raw["figures"]).items()},
+            default_threshold=_number(raw["default_threshold"]),
+            proposal_threshold=_number(raw["proposal_threshold"]),
+            type_slugs=_strings(raw["type_slugs"]),
+            model_version=str(raw["model_version"]),
+            note=str(raw.get("note", "")),
+        )
+    except KeyError as error:
+        raise CheckpointError(folder, "train or export it again", f"{CARD} lacks {error}") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(folder, "train or export it again", f"{CARD} is damaged ({error})") from error
+
+
+def write_card(folder: Path | str, card: Card) -> Card:
+    """Write card.json and MODEL_CARD.md from `card`, with the version of the files that lie there now; returns it.
+
+    Call it after config.json and model.safetensors are written. Raises CheckpointError when they are not.
+    """
+    place = Path(folder)
+    values = asdict(card) | {"model_version": model_version(place)}
+    _replace(place / CARD, json.dumps(values, indent=2, sort_keys=True) + "\n")
+    _replace(place / CARD_TEXT, render(values))
+    return read_card(place)
+
+
+def render(card: Mapping[str, Any]) -> str:
+    """MODEL_CARD.md from the same dict that card.json holds."""
+    threshold, proposal = card["default_threshold"], card["proposal_threshold"]
+    lines = [
+        f"# {card['role']} ({card['config']})",
+        "",
+        *([str(card["note"]), ""] if card["note"] else []),
+        f"- Model version: `{card['model_version']}`",
+        f"- Parameters: {card['parameters']:,}",
+        f"- Trained on: {', '.join(card['data'])}",
+        f"- Training: {card['steps']:,} steps, seed {card['seed']}, {card['minutes']:.1f} minutes",
+        f"- Trained heads: {', '.join(card['trained_heads']) or 'none'}",
+        *([f"- Default decision threshold: {threshold:g}"] if threshold is not None else []),
+        *([f"- Default proposal threshold: {proposal:g}"] if proposal is not None else []),
+        *([f"- Defect types: {', '.join(card['type_slugs'])}"] if card["type_slugs"] else []),
+        "",
+        *_figure_table(card["figures"]),
+    ]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _figure_table(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    if not figures:
+        return ["No figure was measured."]
+    rows = ["| figure | value | 95 % interval | measured by |", "|---|---|---|---|"]
+    for name, figure in sorted(figures.items()):
+        interval = "-" if figure["ci"] is None else f"{figure['ci'][0]:.4g} to {figure['ci'][1]:.4g}"
+        command = f"`{figure['command']}`" if figure["command"] else "-"
+        rows.append(f"| {name} | {figure['value']:.4g} | {interval} | {command} |")
+    return rows
+
+
+def _read_json(folder: Path, name: str) -> dict[str, Any]:
+    try:
+        values = json.loads((folder / name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(folder, _RETRAIN, f"{name} cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise CheckpointError(folder, "train or export it again", f"{name} is not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(folder, "train or export it again", f"{name} is not a JSON object")
+    return values
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write beside and rename, so that a reader never sees half a card."""
+    draft = path.with_name(path.name + ".part")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, path)
+
+
+def _strings(values: Sequence[Any]) -> tuple[str, ...]:
+    if isinstance(values, str):
+        raise TypeError("a list of names is expected")
+    return tuple(str(value) for value in values)
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _figure(raw: Mapping[str, Any]) -> Figure:
+    ci = raw.get("ci")
+    return Figure(float(raw["value"]), None if ci is None else (float(ci[0]), float(ci[1])), str(raw.get("command", "")))

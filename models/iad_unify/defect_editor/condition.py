@@ -1,0 +1,94 @@
+"""What steers an edit: an instruction and optional reference regions, as hidden states of the shared backbone.
+
+The backbone is frozen; only the projection into the editor's cross-attention width is trained. Knows no pixels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from iad_unify.defect_editor.config import STRENGTH_BOUNDS, STRENGTHS
+from iad_unify.types import DEFECT_TYPES, spoken
+
+
+def instruction(defect_type: str, strength: str = "") -> str:
+    """``("scratch", "faint")`` -> ``add a faint scratch``. Raises ValueError for a type or strength out of vocabulary."""
+    if defect_type not in DEFECT_TYPES:
+        raise ValueError(f"defect type {defect_type!r} is not one of {', '.join(DEFECT_TYPES)}")
+    if strength not in STRENGTHS:
+        raise ValueError(f"strength {strength!r} is not one of {', '.join(filter(None, STRENGTHS))}")
+    return " ".join(filter(None, ("add a", strength, spoken(defect_type))))
+
+
+def parse_request(text: str) -> tuple[str, str]:
+    """A slug with an optional strength before it (``scratch``, ``faint scratch``) -> (slug, strength). Raises ValueError."""
+    first, _, rest = text.strip().partition(" ")
+    if rest and first in STRENGTHS:
+        return rest.strip().replace(" ", "_"), first
+    return text.strip().replace(" ", "_"), ""
+
+
+def strength_of(change: float) -> str:
+    """The word for a mean absolute change inside the mask, in grey levels 0..255."""
+    low, high = STRENGTH_BOUNDS
+    return STRENGTHS[0] if change < low else STRENGTHS[2] if change > high else STRENGTHS[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Region tokens of confirmed defects that the edit should resemble, as the region expert wrote them."""
+
+    appearance: np.ndarray  # float16 [R, K, D]
+    geometry: np.ndarray  # float32 [R, 5]
+
+    def __len__(self) -> int:
+        return len(self.appearance)
+
+
+class Backbone(Protocol):
+    """The frozen language backbone, read only."""
+
+    @property
+    def model_version(self) -> str:
+        """The version of the checkpoint that the states come from; an editor serves only with the one it was trained on."""
+
+    @property
+    def hidden_size(self) -> int:
+        """H."""
+
+    def states(self, texts: Sequence[str], references: Sequence[Reference | None]) -> list[np.ndarray]:
+        """One float32 [T, H] per text, T without padding; reference tokens are spliced before the text."""
+
+
+def stack_states(states: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """Pads to the longest: (float32 [B, T, H], bool [B, T] true where a token is real)."""
+    longest = max(len(one) for one in states)
+    hidden = torch.zeros(len(states), longest, states[0].shape[1])
+    real = torch.zeros(len(states), longest, dtype=torch.bool)
+    for row, one in enumerate(states):
+        hidden[row, : len(one)] = torch.from_numpy(np.asarray(one, dtype=np.float32))
+        real[row, : len(one)] = True
+    return hidden, real
+
+
+class ConditionProjection(nn.Module):
+    """[B, T, H] -> [B, T, cross_attention_dim], and the learned null condition of classifier-free guidance."""
+
+    def __init__(self, hidden_size: int, condition_size: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(hidden_size)
+        self.project = nn.Linear(hidden_size, condition_size)
+        self.null = nn.Parameter(torch.randn(1, 1, condition_size) * 0.5)
+
+    def forward(self, hidden: Tensor, real: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
+        """`keep` bool [B]: rows that see their condition; the others get one null token. Returns (tokens, mask)."""
+        tokens = self.project(self.norm(hidden))
+        null = self.null.to(tokens.dtype).expand_as(tokens)
+        first = torch.zeros_like(real)
+        first[:, 0] = True
+        kept = keep[:, None]
+        return torch.where(kept[..., None], tokens, null), torch.where(kept, real, first)

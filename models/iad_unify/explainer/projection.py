@@ -1,0 +1,50 @@
+"""From a region's record (appearance rows, geometry) to the two vectors that stand for it in a prompt.
+
+Knows nothing of text or of how the record was computed. The Fourier coding follows NeRF (Mildenhall et al. 2020, 5.1).
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from transformers import Qwen3_5Config
+from transformers import initialization as init
+
+#: Standardised appearance is cut here (standard deviations), so that a strange frame cannot swamp a prompt.
+CLIP = 8.0
+
+
+class RegionProjection(nn.Module):
+    """Appearance `[N, K, D]` and geometry `[N, 5]` to tokens `[N, 2, H]`."""
+
+    def __init__(self, config: Qwen3_5Config) -> None:
+        super().__init__()
+        hidden = config.text_config.hidden_size
+        rows, dim = config.region_rows, config.region_dim
+        self.octaves: int = config.region_octaves
+        self.appearance = nn.Sequential(nn.Linear(rows * dim, hidden), nn.GELU(), nn.Linear(hidden, hidden))
+        self.geometry = nn.Sequential(nn.Linear(5 * (1 + 2 * self.octaves), hidden), nn.GELU(), nn.Linear(hidden, hidden))
+        self.register_buffer("mean", torch.zeros(rows, dim))
+        self.register_buffer("deviation", torch.ones(rows, dim))
+
+    def reset(self) -> None:
+        """Fan-in initialisation: the model's own std of 0.02 is too small for a fresh input projection."""
+        for branch in (self.appearance, self.geometry):
+            init.normal_(branch[0].weight, mean=0.0, std=branch[0].in_features ** -0.5)
+        init.zeros_(self.mean)
+        init.ones_(self.deviation)
+
+    def standardise(self, appearance: Tensor) -> None:
+        """Take mean and deviation from training rows `[N, K, D]`."""
+        rows = appearance.float()
+        self.mean.copy_(rows.mean(0))
+        self.deviation.copy_(rows.std(0).clamp_min(1e-3))
+
+    def forward(self, appearance: Tensor, geometry: Tensor) -> Tensor:
+        dtype = self.appearance[0].weight.dtype
+        rows = (appearance.float() - self.mean.float()) / self.deviation.float()
+        rows = rows.clamp(-CLIP, CLIP).flatten(1)  # [N, K*D]
+        numbers = geometry.float()  # phases need fp32: bf16 has 8 bits
+        phases = torch.cat([numbers * (2**octave * math.pi) for octave in range(self.octaves)], dim=1)
+        coded = torch.cat([2 * numbers - 1, phases.sin(), phases.cos()], dim=1)  # [N, 5*(1+2*octaves)]
+        return torch.stack([self.appearance(rows.to(dtype)), self.geometry(coded.to(dtype))], dim=1)
