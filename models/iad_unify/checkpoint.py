@@ -28,6 +28,15 @@ class CheckpointError(Exception):
         self.problem = problem
 
 
+class UntrainedHead(CheckpointError):
+    """A checkpoint whose head was never trained must not serve: names the head and the command that trains it."""
+
+    def __init__(self, path: Path | str, head: str, command: str) -> None:
+        super().__init__(path, f"train it with `{command}`", f"the {head} was never trained")
+        self.head = head
+        self.command = command
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """A measured number: its value, its 95 % interval (low, high) and the command that measures it again."""
