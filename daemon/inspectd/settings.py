@@ -1,0 +1,213 @@
+"""The one typed tree of settings. Read once, in `__main__`: a TOML file, then the environment, then flags.
+
+An environment variable is the path with double underscores: `INSPECTD_KAFKA__BOOTSTRAP_SERVERS`. Nothing else in the
+package reads the environment.
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from inspectd.errors import Misconfigured
+
+
+class Section(BaseModel):
+    """A group of settings; an unknown name is an error, so that a typing mistake does not pass for a default."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaSettings(Section):
+    """The broker and the topics."""
+
+    bootstrap_servers: str = Field("127.0.0.1:9092", description="Comma-separated host:port list.")
+    group_id: str = Field("inspectd", description="Consumer group; daemons of one group share the partitions.")
+    frames_topic: str = "inspectd.frames"
+    inspections_topic: str = "inspectd.inspections"
+    events_topic: str = "inspectd.events"
+    event_state_topic: str = "inspectd.event-state"
+    dead_letters_topic: str = "inspectd.frames.dlq"
+    jobs_topic: str = "inspectd.augmentation-jobs"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: str = ""
+    sasl_username: str = ""
+    sasl_password: SecretStr = SecretStr("")
+    ssl_cafile: str = ""
+    max_poll_interval_s: float = Field(300.0, gt=0)
+    session_timeout_s: float = Field(45.0, gt=0)
+
+
+class FrameSettings(Section):
+    """Where frames come from and which are too large."""
+
+    source: str = Field("kafka", description="kafka, folder:DIR, video:FILE, rtsp://…, usb:N or simulated.")
+    camera: str = Field("camera", description="Camera id of a direct source.")
+    rate: float = Field(0.0, ge=0, description="Frames per second of a direct source; 0 is as fast as they come.")
+    loop: bool = Field(False, description="Start a folder or video again when it ends.")
+    max_frame_bytes: int = Field(512 * 1024, gt=0, description="Largest inline picture.")
+    max_blob_bytes: int = Field(32 * 1024 * 1024, gt=0, description="Largest picture by reference.")
+    max_pixels: int = Field(50_000_000, gt=0, description="Largest picture, width times height.")
+    blob_allow_list: tuple[str, ...] = Field((), description="fsspec URI prefixes that a frame may refer to.")
+    max_in_flight: int = Field(16, gt=0, description="Frames being inspected at once.")
+
+
+class VisionSettings(Section):
+    """Where the models run."""
+
+    backend: Literal["local", "triton"] = "local"
+    expert_checkpoint: Path | None = Field(None, description="Checkpoint folder; the shipped tiny one when unset.")
+    explainer_checkpoint: Path | None = None
+    editor_checkpoint: Path | None = None
+    threads: int = Field(1, gt=0, description="CPU threads of each local model process.")
+    max_batch_size: int = Field(8, gt=0)
+
+
+class TritonSettings(Section):
+    """The inference server."""
+
+    url: str = Field("127.0.0.1:8001", description="host:port of Triton's gRPC endpoint.")
+    timeout_s: float = Field(10.0, gt=0, description="Deadline of one region_expert request.")
+    explain_timeout_s: float = Field(60.0, gt=0, description="Deadline of one explainer answer.")
+
+
+class RedisSettings(Section):
+    """The cache of region tokens."""
+
+    url: SecretStr = Field(SecretStr(""), description="redis://host:port/db; empty keeps tokens in memory.")
+    ttl_s: int = Field(7 * 24 * 3600, gt=0, description="How long tokens are kept.")
+    max_entries: int = Field(4096, gt=0, description="Bound of the in-memory cache.")
+
+
+class DatabaseSettings(Section):
+    """Events, thresholds, jobs and the ledger."""
+
+    url: SecretStr = Field(SecretStr(""), description="SQLAlchemy URL; empty is SQLite under state_dir.")
+
+
+class EvidenceSettings(Section):
+    """Kept pictures."""
+
+    uri: str = Field("", description="fsspec URI of a directory or object store; empty is under state_dir.")
+    retention_days: float = Field(30.0, gt=0)
+    retention_bytes: int = Field(20 * 1024**3, gt=0)
+    good_frames_per_camera: int = Field(32, ge=0, description="Good frames kept per camera for edits.")
+    good_frame_every_s: float = Field(5.0, ge=0, description="Least time between two kept good frames of a camera.")
+
+
+class ExplanationSettings(Section):
+    """The words."""
+
+    enabled: bool = True
+    queue_size: int = Field(1024, gt=0, description="Events waiting for words; beyond it they are EXPIRED.")
+    batch_size: int = Field(8, gt=0, description="Questions asked at once.")
+    deadline_s: float = Field(600.0, gt=0, description="An event older than this is EXPIRED instead of explained.")
+
+
+class AlertSettings(Section):
+    """Who is told of an event outside the dashboard."""
+
+    webhook_url: str = Field("", description="Receives a POST with the event as JSON; empty sends none.")
+    cooldown_s: float = Field(10.0, ge=0, description="Least time between two notifications of one camera.")
+
+
+class ApiSettings(Section):
+    """The gRPC server."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(50051, ge=0, le=65535, description="0 takes a free port.")
+    token: SecretStr = Field(SecretStr(""), description="Bearer token; required on a non-loopback host.")
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    max_message_bytes: int = Field(64 * 1024 * 1024, gt=0)
+
+
+class DashboardSettings(Section):
+    """The operator's page, /metrics and /health."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535, description="0 takes a free port.")
+    token: SecretStr = Field(SecretStr(""), description="Bearer token or password; required on a non-loopback host.")
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+
+
+class AugmentationSettings(Section):
+    """Synthetic defects."""
+
+    enabled: bool = True
+    datasets: Path | None = Field(None, description="Where datasets are written; state_dir/datasets when unset.")
+    attempts_per_edit: int = Field(3, gt=0, description="Tries for one edit before the job gives it up.")
+
+
+class Settings(BaseSettings):
+    """All of it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="INSPECTD_", env_nested_delimiter="__", extra="forbid", frozen=True, toml_file=None
+    )
+
+    state_dir: Path = Field(Path("~/.local/state/inspectd"), description="Everything the daemon keeps on this machine.")
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_json: bool = False
+    kafka: KafkaSettings = KafkaSettings()
+    frames: FrameSettings = FrameSettings()
+    vision: VisionSettings = VisionSettings()
+    triton: TritonSettings = TritonSettings()
+    redis: RedisSettings = RedisSettings()
+    database: DatabaseSettings = DatabaseSettings()
+    evidence: EvidenceSettings = EvidenceSettings()
+    explanations: ExplanationSettings = ExplanationSettings()
+    alerts: AlertSettings = AlertSettings()
+    api: ApiSettings = ApiSettings()
+    dashboard: DashboardSettings = DashboardSettings()
+    augmentation: AugmentationSettings = AugmentationSettings()
+
+    @property
+    def state(self) -> Path:
+        """`state_dir` with the home directory filled in."""
+        return self.state_dir.expanduser()
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL in force."""
+        return self.database.url.get_secret_value() or f"sqlite:///{self.state / 'inspectd.db'}"
+
+    @property
+    def evidence_uri(self) -> str:
+        """The evidence store in force."""
+        return self.evidence.uri or str(self.state / "evidence")
+
+    @property
+    def datasets_dir(self) -> Path:
+        """Where augmentation jobs write."""
+        return (self.augmentation.datasets or self.state / "datasets").expanduser()
+
+
+def load_settings(file: Path | None = None, **flags: Any) -> Settings:
+    """Reads the file, the environment and the flags, the last one strongest. Raises Misconfigured with the setting's name."""
+    if file is not None and not file.is_file():
+        raise Misconfigured("--config", f"{file} is not a file", "Give the path of a TOML file")
+
+    class Sources(Settings):
+        """`Settings` with the given file as its weakest source."""
+
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+
+    try:
+        return Sources(**flags)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(part) for part in first["loc"])
+        variable = "INSPECTD_" + path.upper().replace(".", "__")
+        raise Misconfigured(path, str(first["msg"]), f"Set {variable}, or `{path}` in the configuration file") from error
