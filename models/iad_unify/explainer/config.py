@@ -16,7 +16,9 @@ MAX_PROMPT_REGIONS = 8
 TINY_VOCABULARY = 2048
 
 
-def region_fields(tokenizer: PreTrainedTokenizerBase, token_dim: int, rows: int = 2, octaves: int = 4) -> dict[str, int]:
+def region_fields(
+    tokenizer: PreTrainedTokenizerBase, token_dim: int, rows: int = 2, octaves: int = 4
+) -> dict[str, int]:
     """The fields that region tokens add to a `Qwen3_5Config`.
 
     `token_dim` is D of the expert's appearance rows, `rows` is K, `octaves` the number of Fourier frequencies that

@@ -35,7 +35,7 @@ class RegionQwen(Qwen3_5ForConditionalGeneration):
         return embedded.masked_scatter(placeholders[..., None], regions.to(embedded.dtype))
 
     # generate() checks its arguments against these names, so none may hide in **kwargs
-    def forward(  # noqa: PLR0913
+    def forward(
         self,
         input_ids: Tensor | None = None,
         attention_mask: Tensor | None = None,
@@ -54,6 +54,7 @@ class RegionQwen(Qwen3_5ForConditionalGeneration):
         geometry: Tensor | None = None,
         **kwargs: Any,
     ) -> Any:
+        """As the base class, with `appearance` and `geometry` of all regions; ValueError when one lacks the other."""
         first_pass = past_key_values is None or past_key_values.get_seq_length() == 0
         if inputs_embeds is None and input_ids is not None and first_pass and appearance is not None:
             if geometry is None:

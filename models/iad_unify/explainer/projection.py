@@ -12,6 +12,8 @@ from transformers import initialization as init
 
 #: Standardised appearance is cut here (standard deviations), so that a strange frame cannot swamp a prompt.
 CLIP = 8.0
+#: Length of `shape_numbers`.
+SHAPE_NUMBERS = 5
 
 
 class RegionProjection(nn.Module):
@@ -22,8 +24,9 @@ class RegionProjection(nn.Module):
         hidden = config.text_config.hidden_size
         rows, dim = config.region_rows, config.region_dim
         self.octaves: int = config.region_octaves
-        self.appearance = nn.Sequential(nn.Linear(rows * dim, hidden), nn.GELU(), nn.Linear(hidden, hidden))
-        self.geometry = nn.Sequential(nn.Linear(5 * (1 + 2 * self.octaves), hidden), nn.GELU(), nn.Linear(hidden, hidden))
+        coded = 5 * (1 + 2 * self.octaves) + SHAPE_NUMBERS
+        self.appearance = _branch(rows * dim + SHAPE_NUMBERS, hidden)
+        self.geometry = _branch(coded, hidden)
         self.register_buffer("mean", torch.zeros(rows, dim))
         self.register_buffer("deviation", torch.ones(rows, dim))
 
@@ -41,10 +44,28 @@ class RegionProjection(nn.Module):
         self.deviation.copy_(rows.std(0).clamp_min(1e-3))
 
     def forward(self, appearance: Tensor, geometry: Tensor) -> Tensor:
+        """Tokens [N, 2, H] in the projection's own dtype."""
         dtype = self.appearance[0].weight.dtype
         rows = (appearance.float() - self.mean.float()) / self.deviation.float()
         rows = rows.clamp(-CLIP, CLIP).flatten(1)  # [N, K*D]
         numbers = geometry.float()  # phases need fp32: bf16 has 8 bits
+        shape = shape_numbers(numbers)
         phases = torch.cat([numbers * (2**octave * math.pi) for octave in range(self.octaves)], dim=1)
-        coded = torch.cat([2 * numbers - 1, phases.sin(), phases.cos()], dim=1)  # [N, 5*(1+2*octaves)]
-        return torch.stack([self.appearance(rows.to(dtype)), self.geometry(coded.to(dtype))], dim=1)
+        coded = torch.cat([2 * numbers - 1, phases.sin(), phases.cos(), shape], dim=1)
+        look = torch.cat([rows, shape], dim=1)  # the type depends on the shape too, never on the place
+        return torch.stack([self.appearance(look.to(dtype)), self.geometry(coded.to(dtype))], dim=1)
+
+
+def shape_numbers(geometry: Tensor) -> Tensor:
+    """Float [N, 5]: logarithms of width, height, area and aspect, and how much of its box the region fills.
+
+    Small regions differ by factors, which neither the raw numbers nor low Fourier octaves show.
+    """
+    width, height, area = geometry[:, 2].clamp_min(1e-4), geometry[:, 3].clamp_min(1e-4), geometry[:, 4].clamp_min(1e-7)
+    fill = (area / (width * height)).clamp(0, 1)
+    logs = [width.log() + 2.0, height.log() + 2.0, area.log() / 2 + 2.5, (width / height).log()]  # about -2..2 each
+    return torch.stack([*logs, 2 * fill - 1], dim=1)
+
+
+def _branch(inputs: int, hidden: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(inputs, hidden), nn.GELU(), nn.Linear(hidden, hidden))

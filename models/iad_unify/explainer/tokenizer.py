@@ -34,7 +34,9 @@ CHAT_TEMPLATE = (
     "{%- if add_generation_prompt -%}<|im_start|>assistant\n{% endif %}"
 )
 #: A full-size Qwen3.5 answers without a chain of thought when its turn opens with an empty one.
-FULL_CHAT_TEMPLATE = CHAT_TEMPLATE.replace("<|im_start|>assistant\n{%", "<|im_start|>assistant\n<think>\n\n</think>\n\n{%")
+FULL_CHAT_TEMPLATE = CHAT_TEMPLATE.replace(
+    "<|im_start|>assistant\n{%", "<|im_start|>assistant\n<think>\n\n</think>\n\n{%"
+)
 
 
 def train_tokenizer(corpus: Iterable[str], vocabulary: int = TINY_VOCABULARY) -> Qwen3_5Tokenizer:

@@ -1,0 +1,109 @@
+"""Prompts: regions and a question as token ids, alone or as a padded batch with the tensors of `RegionQwen`.
+
+The wording of questions and answers is not known here; the only text that it adds is the chat template and an ordinal
+before each region, so that "region 2" has something to point at.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from iad_unify.explainer.config import MAX_PROMPT_REGIONS, TOKENS_PER_REGION
+
+#: Label of positions that are no answer; the loss skips them.
+IGNORED = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question about regions in order of score; the regions beyond the first eight are left out of the prompt."""
+
+    text: str
+    appearance: NDArray[np.floating]  # [R, K, D]; R may be 0
+    geometry: NDArray[np.floating]  # [R, 5]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tensors of one padded batch; `labels` only in training."""
+
+    input_ids: Tensor  # int64 [B, T]
+    attention_mask: Tensor  # int64 [B, T]
+    appearance: Tensor  # float32 [N, K, D], the regions of all rows in order
+    geometry: Tensor  # float32 [N, 5]
+    labels: Tensor | None = None  # int64 [B, T]
+
+    def arguments(self) -> dict[str, Tensor]:
+        """Keyword arguments for `RegionQwen.forward` and `.generate`."""
+        tensors = {
+            "input_ids": self.input_ids,
+            "attention_mask": self.attention_mask,
+            "appearance": self.appearance,
+            "geometry": self.geometry,
+        }
+        return tensors if self.labels is None else tensors | {"labels": self.labels}
+
+    def to(self, device: torch.device | str) -> "Batch":
+        """The same batch on another device."""
+        labels = None if self.labels is None else self.labels.to(device)
+        names = ("input_ids", "attention_mask", "appearance", "geometry")
+        return Batch(*(getattr(self, name).to(device) for name in names), labels)
+
+
+class PromptWriter:
+    """Writes prompts with one tokenizer."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self.tokenizer = tokenizer
+        self._special = re.compile("|".join(re.escape(token) for token in tokenizer.all_special_tokens))
+
+    def ids(self, text: str, regions: int) -> list[int]:
+        """Token ids of the prompt. Special tokens inside `text` are dropped: a question cannot forge a turn."""
+        content: list[dict[str, str]] = []
+        for ordinal in range(1, min(regions, MAX_PROMPT_REGIONS) + 1):
+            content.append({"type": "text", "text": str(ordinal)})
+            content.extend({"type": "region"} for _ in range(TOKENS_PER_REGION))
+        content.append({"type": "text", "text": self._special.sub("", text)})
+        rendered = self.tokenizer.apply_chat_template(
+            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+        )
+        return list(self.tokenizer(rendered, add_special_tokens=False)["input_ids"])
+
+    def answer_ids(self, text: str) -> list[int]:
+        """Token ids of an answer with the token that ends it."""
+        return [*self.tokenizer(text, add_special_tokens=False)["input_ids"], int(self.tokenizer.eos_token_id)]
+
+    def batch(self, questions: Sequence[Question]) -> Batch:
+        """A left-padded batch for generation."""
+        rows = [self.ids(question.text, len(question.geometry)) for question in questions]
+        width = max(len(row) for row in rows)
+        ids = torch.full((len(rows), width), int(self.tokenizer.pad_token_id))
+        mask = torch.zeros_like(ids)
+        for index, row in enumerate(rows):
+            ids[index, width - len(row) :] = torch.tensor(row)
+            mask[index, width - len(row) :] = 1
+        return Batch(ids, mask, *_regions(questions))
+
+    def training_batch(self, questions: Sequence[Question], rows: Sequence[tuple[list[int], list[int]]]) -> Batch:
+        """A right-padded batch; `rows` are (prompt ids, answer ids), and only the answers are labelled."""
+        width = max(len(prompt) + len(answer) for prompt, answer in rows)
+        ids = torch.full((len(rows), width), int(self.tokenizer.pad_token_id))
+        mask, labels = torch.zeros_like(ids), torch.full_like(ids, IGNORED)
+        for index, (prompt, answer) in enumerate(rows):
+            end = len(prompt) + len(answer)
+            ids[index, :end] = torch.tensor(prompt + answer)
+            mask[index, :end] = 1
+            labels[index, len(prompt) : end] = torch.tensor(answer)
+        return Batch(ids, mask, *_regions(questions), labels)
+
+
+def _regions(questions: Sequence[Question]) -> tuple[Tensor, Tensor]:
+    appearance = np.concatenate([question.appearance[:MAX_PROMPT_REGIONS] for question in questions])
+    geometry = np.concatenate([question.geometry[:MAX_PROMPT_REGIONS] for question in questions])
+    return torch.from_numpy(appearance.astype(np.float32)), torch.from_numpy(geometry.astype(np.float32))
