@@ -1,0 +1,144 @@
+"""The catalog's tensors and the daemon's values, both ways. Pure: it knows no server, no process and no decision."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from iad_unify.geometry import CELLS, cell_shares_of_window
+from iad_unify.masks import MaskError, Rle, area, decode_window
+from numpy.typing import NDArray
+
+from inspectd.errors import ModelFailed
+from inspectd.records import Findings, Image, Mask, Region, RegionTokens
+from inspectd.vision.editor import Edit
+from inspectd.vision.expert import ExpertCard
+from inspectd.vision.explainer import Piece, Question
+
+Tensors = Mapping[str, NDArray[Any]]
+
+
+def expert_inputs(images: Sequence[Image], proposal: float = 0.0, least_area: float = 0.0) -> dict[str, NDArray[Any]]:
+    """The region expert's batch: IMAGE [B, S, S, 3], LETTERBOX [B, 5], PROPOSAL [B, 2]; 0 asks for the card's value."""
+    return {
+        "IMAGE": np.stack([image.pixels for image in images]).astype(np.uint8, copy=False),
+        "LETTERBOX": np.stack([image.letterbox for image in images]).astype(np.float32, copy=False),
+        "PROPOSAL": np.tile(np.array([proposal, least_area], dtype=np.float32), (len(images), 1)),
+    }
+
+
+def explainer_inputs(question: Question) -> dict[str, NDArray[Any]]:
+    """One question; the explainer has no batch dimension on the wire."""
+    return {
+        "QUESTION": _text(question.text),
+        **_token_inputs(question.tokens),
+        "TEMPERATURE": np.array([question.temperature], dtype=np.float32),
+        "SEED": np.array([question.seed], dtype=np.int64),
+        "MAX_TOKENS": np.array([question.max_tokens], dtype=np.int32),
+    }
+
+
+def editor_inputs(edit: Edit) -> dict[str, NDArray[Any]]:
+    """One edit; the editor has no batch dimension on the wire."""
+    return {
+        "IMAGE": np.ascontiguousarray(edit.clean, dtype=np.uint8),
+        "MASK": np.ascontiguousarray(edit.mask, dtype=np.uint8),
+        "DEFECT_TYPE": _text(edit.defect_type),
+        **_token_inputs(edit.reference),
+        "SEED": np.array([edit.seed], dtype=np.int64),
+        "STEPS": np.array([edit.steps], dtype=np.int32),
+        "GUIDANCE": np.array([edit.guidance], dtype=np.float32),
+    }
+
+
+def findings_from_tensors(outputs: Tensors, row: int, image: Image) -> Findings:
+    """Row `row` of the region expert's answer; `image` gives the size that the masks lie in.
+
+    Padding is cut off by COUNT. Raises ModelFailed when a tensor is missing or empty, or a mask does not fit the frame.
+    """
+    try:
+        count = int(outputs["COUNT"][row, 0])
+        regions = tuple(_region(outputs, row, index, image) for index in range(count))
+        return Findings(
+            image_score=float(outputs["IMAGE_SCORE"][row, 0]),
+            regions=regions,
+            tokens=RegionTokens(
+                appearance=np.array(outputs["APPEARANCE"][row, :count], dtype=np.float16),
+                geometry=np.array(outputs["GEOMETRY"][row, :count], dtype=np.float32),
+            ),
+            model_version=_word(outputs["MODEL_VERSION"][row, 0]),
+        )
+    except (KeyError, IndexError, ValueError) as error:
+        raise ModelFailed(f"the region expert's answer is not the catalog's: {error!r}") from error
+
+
+def card_from_tensors(outputs: Tensors, row: int = 0) -> ExpertCard:
+    """What the answer says of the served expert. Raises ModelFailed when a tensor is missing or empty."""
+    try:
+        threshold, proposal = (float(value) for value in outputs["DEFAULTS"][row, :2])
+        return ExpertCard(_word(outputs["MODEL_VERSION"][row, 0]), threshold, proposal)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ModelFailed(f"the region expert's answer is not the catalog's: {error!r}") from error
+
+
+def piece_from_tensors(outputs: Tensors) -> Piece:
+    """One message of the explainer's stream. Raises ModelFailed when a tensor is missing or empty."""
+    try:
+        return Piece(text=_word(outputs["TEXT"][0]), model_version=_word(outputs["MODEL_VERSION"][0]))
+    except (KeyError, IndexError, ValueError) as error:
+        raise ModelFailed(f"the explainer's answer is not the catalog's: {error!r}") from error
+
+
+def picture_from_tensors(outputs: Tensors, edit: Edit) -> NDArray[np.uint8]:
+    """The editor's picture [H, W, 3].
+
+    Raises ModelFailed unless it has the clean frame's shape and equals the clean frame outside the mask.
+    """
+    edited = outputs.get("EDITED")
+    if edited is None or edited.shape != edit.clean.shape or edited.dtype != np.uint8:
+        raise ModelFailed("the defect editor's picture has not the shape of the clean frame")
+    if not np.array_equal(edited[~edit.mask], edit.clean[~edit.mask]):
+        raise ModelFailed("the defect editor changed pixels outside the mask")
+    return edited
+
+
+def _region(outputs: Tensors, row: int, index: int, image: Image) -> Region:
+    rle = Rle(image.width, image.height, _word(outputs["MASKS"][row, index]))
+    x, y, width, height = (float(value) for value in outputs["BOXES"][row, index])
+    slugs = [_word(slug) for slug in outputs["TYPE_SLUGS"][row]]
+    return Region(
+        number=index + 1,
+        box=(x, y, width, height),
+        mask=Mask(rle.width, rle.height, rle.counts),
+        score=float(outputs["SCORES"][row, index]),
+        area_px=area(rle),
+        cell=_cell(rle),
+        type_probabilities=dict(zip(slugs, _softmax(outputs["TYPE_LOGITS"][row, index]), strict=True)) if slugs else {},
+    )
+
+
+def _cell(rle: Rle) -> str:
+    """The cell of the 3x3 grid with most of the mask."""
+    window, x0, y0 = decode_window(rle)
+    if not window.any():
+        raise MaskError("a region has no pixel")
+    return CELLS[int(cell_shares_of_window(window, x0, y0, rle.width, rle.height).argmax())]
+
+
+def _softmax(logits: NDArray[np.floating]) -> list[float]:
+    shifted = np.exp(logits.astype(np.float64) - float(logits.max()))
+    return [float(value) for value in shifted / shifted.sum()]
+
+
+def _token_inputs(tokens: RegionTokens) -> dict[str, NDArray[Any]]:
+    return {
+        "APPEARANCE": np.ascontiguousarray(tokens.appearance, dtype=np.float16),
+        "GEOMETRY": np.ascontiguousarray(tokens.geometry, dtype=np.float32),
+    }
+
+
+def _text(text: str) -> NDArray[np.object_]:
+    return np.array([text.encode("utf-8")], dtype=np.object_)
+
+
+def _word(value: bytes | str) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
