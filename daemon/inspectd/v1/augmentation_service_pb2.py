@@ -26,7 +26,7 @@ from google.longrunning import operations_pb2 as google_dot_longrunning_dot_oper
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&inspectd/v1/augmentation_service.proto\x12\x0binspectd.v1\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc1\x03\n\x0f\x41ugmentationJob\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\".inspectd.v1.AugmentationJob.State\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\x11\n\tcamera_id\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65\x66\x65\x63t_type\x18\x05 \x01(\t\x12\x17\n\x0frequested_count\x18\x06 \x01(\x05\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x07 \x01(\x05\x12\x15\n\rrefused_count\x18\x08 \x01(\x05\x12\x13\n\x0b\x64\x61taset_uri\x18\t \x01(\t\x12\x0f\n\x07\x66\x61ilure\x18\n \x01(\t\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"a\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\r\n\tSUCCEEDED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\r\n\tCANCELLED\x10\x05\"a\n\x1c\x43reateAugmentationJobRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0c\n\x04seed\x18\x04 \x01(\x03\"+\n\x19GetAugmentationJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"D\n\x1bListAugmentationJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"p\n\x1cListAugmentationJobsResponse\x12\x37\n\x11\x61ugmentation_jobs\x18\x01 \x03(\x0b\x32\x1c.inspectd.v1.AugmentationJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\x1c\x43\x61ncelAugmentationJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t2\xa3\x03\n\x13\x41ugmentationService\x12\x61\n\x15\x43reateAugmentationJob\x12).inspectd.v1.CreateAugmentationJobRequest\x1a\x1d.google.longrunning.Operation\x12Z\n\x12GetAugmentationJob\x12&.inspectd.v1.GetAugmentationJobRequest\x1a\x1c.inspectd.v1.AugmentationJob\x12k\n\x14ListAugmentationJobs\x12(.inspectd.v1.ListAugmentationJobsRequest\x1a).inspectd.v1.ListAugmentationJobsResponse\x12`\n\x15\x43\x61ncelAugmentationJob\x12).inspectd.v1.CancelAugmentationJobRequest\x1a\x1c.inspectd.v1.AugmentationJobb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&inspectd/v1/augmentation_service.proto\x12\x0binspectd.v1\x1a#google/longrunning/operations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x03\n\x0f\x41ugmentationJob\x12\x0e\n\x06job_id\x18\x01 \x01(\t\x12\x31\n\x05state\x18\x02 \x01(\x0e\x32\".inspectd.v1.AugmentationJob.State\x12\x10\n\x08\x65vent_id\x18\x03 \x01(\t\x12\x11\n\tcamera_id\x18\x04 \x01(\t\x12\x13\n\x0b\x64\x65\x66\x65\x63t_type\x18\x05 \x01(\t\x12\x17\n\x0frequested_count\x18\x06 \x01(\x05\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x07 \x01(\x05\x12\x15\n\rrefused_count\x18\x08 \x01(\x05\x12\x13\n\x0b\x64\x61taset_uri\x18\t \x01(\t\x12\x0f\n\x07\x66\x61ilure\x18\n \x01(\t\x12/\n\x0b\x63reate_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04seed\x18\r \x01(\x03\"a\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\n\n\x06QUEUED\x10\x01\x12\x0b\n\x07RUNNING\x10\x02\x12\r\n\tSUCCEEDED\x10\x03\x12\n\n\x06\x46\x41ILED\x10\x04\x12\r\n\tCANCELLED\x10\x05\"a\n\x1c\x43reateAugmentationJobRequest\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x05\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x0c\n\x04seed\x18\x04 \x01(\x03\"+\n\x19GetAugmentationJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t\"D\n\x1bListAugmentationJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"p\n\x1cListAugmentationJobsResponse\x12\x37\n\x11\x61ugmentation_jobs\x18\x01 \x03(\x0b\x32\x1c.inspectd.v1.AugmentationJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\x1c\x43\x61ncelAugmentationJobRequest\x12\x0e\n\x06job_id\x18\x01 \x01(\t2\xa3\x03\n\x13\x41ugmentationService\x12\x61\n\x15\x43reateAugmentationJob\x12).inspectd.v1.CreateAugmentationJobRequest\x1a\x1d.google.longrunning.Operation\x12Z\n\x12GetAugmentationJob\x12&.inspectd.v1.GetAugmentationJobRequest\x1a\x1c.inspectd.v1.AugmentationJob\x12k\n\x14ListAugmentationJobs\x12(.inspectd.v1.ListAugmentationJobsRequest\x1a).inspectd.v1.ListAugmentationJobsResponse\x12`\n\x15\x43\x61ncelAugmentationJob\x12).inspectd.v1.CancelAugmentationJobRequest\x1a\x1c.inspectd.v1.AugmentationJobb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,19 +34,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'inspectd.v1.augmentation_se
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_AUGMENTATIONJOB']._serialized_start=126
-  _globals['_AUGMENTATIONJOB']._serialized_end=575
-  _globals['_AUGMENTATIONJOB_STATE']._serialized_start=478
-  _globals['_AUGMENTATIONJOB_STATE']._serialized_end=575
-  _globals['_CREATEAUGMENTATIONJOBREQUEST']._serialized_start=577
-  _globals['_CREATEAUGMENTATIONJOBREQUEST']._serialized_end=674
-  _globals['_GETAUGMENTATIONJOBREQUEST']._serialized_start=676
-  _globals['_GETAUGMENTATIONJOBREQUEST']._serialized_end=719
-  _globals['_LISTAUGMENTATIONJOBSREQUEST']._serialized_start=721
-  _globals['_LISTAUGMENTATIONJOBSREQUEST']._serialized_end=789
-  _globals['_LISTAUGMENTATIONJOBSRESPONSE']._serialized_start=791
-  _globals['_LISTAUGMENTATIONJOBSRESPONSE']._serialized_end=903
-  _globals['_CANCELAUGMENTATIONJOBREQUEST']._serialized_start=905
-  _globals['_CANCELAUGMENTATIONJOBREQUEST']._serialized_end=951
-  _globals['_AUGMENTATIONSERVICE']._serialized_start=954
-  _globals['_AUGMENTATIONSERVICE']._serialized_end=1373
+  _globals['_AUGMENTATIONJOB']._serialized_end=589
+  _globals['_AUGMENTATIONJOB_STATE']._serialized_start=492
+  _globals['_AUGMENTATIONJOB_STATE']._serialized_end=589
+  _globals['_CREATEAUGMENTATIONJOBREQUEST']._serialized_start=591
+  _globals['_CREATEAUGMENTATIONJOBREQUEST']._serialized_end=688
+  _globals['_GETAUGMENTATIONJOBREQUEST']._serialized_start=690
+  _globals['_GETAUGMENTATIONJOBREQUEST']._serialized_end=733
+  _globals['_LISTAUGMENTATIONJOBSREQUEST']._serialized_start=735
+  _globals['_LISTAUGMENTATIONJOBSREQUEST']._serialized_end=803
+  _globals['_LISTAUGMENTATIONJOBSRESPONSE']._serialized_start=805
+  _globals['_LISTAUGMENTATIONJOBSRESPONSE']._serialized_end=917
+  _globals['_CANCELAUGMENTATIONJOBREQUEST']._serialized_start=919
+  _globals['_CANCELAUGMENTATIONJOBREQUEST']._serialized_end=965
+  _globals['_AUGMENTATIONSERVICE']._serialized_start=968
+  _globals['_AUGMENTATIONSERVICE']._serialized_end=1387
 # @@protoc_insertion_point(module_scope)

@@ -12,7 +12,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class AugmentationJob(_message.Message):
-    __slots__ = ("job_id", "state", "event_id", "camera_id", "defect_type", "requested_count", "accepted_count", "refused_count", "dataset_uri", "failure", "create_time", "update_time")
+    __slots__ = ("job_id", "state", "event_id", "camera_id", "defect_type", "requested_count", "accepted_count", "refused_count", "dataset_uri", "failure", "create_time", "update_time", "seed")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[AugmentationJob.State]
@@ -39,6 +39,7 @@ class AugmentationJob(_message.Message):
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     state: AugmentationJob.State
     event_id: str
@@ -51,7 +52,8 @@ class AugmentationJob(_message.Message):
     failure: str
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[AugmentationJob.State, str]] = ..., event_id: _Optional[str] = ..., camera_id: _Optional[str] = ..., defect_type: _Optional[str] = ..., requested_count: _Optional[int] = ..., accepted_count: _Optional[int] = ..., refused_count: _Optional[int] = ..., dataset_uri: _Optional[str] = ..., failure: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    seed: int
+    def __init__(self, job_id: _Optional[str] = ..., state: _Optional[_Union[AugmentationJob.State, str]] = ..., event_id: _Optional[str] = ..., camera_id: _Optional[str] = ..., defect_type: _Optional[str] = ..., requested_count: _Optional[int] = ..., accepted_count: _Optional[int] = ..., refused_count: _Optional[int] = ..., dataset_uri: _Optional[str] = ..., failure: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., seed: _Optional[int] = ...) -> None: ...
 
 class CreateAugmentationJobRequest(_message.Message):
     __slots__ = ("event_id", "count", "request_id", "seed")
