@@ -1,0 +1,127 @@
+"""The region-token model: same answers however it is run, at both precisions, after save and load."""
+
+import numpy as np
+import pytest
+import torch
+from iad_unify.explainer.generation import answers
+from iad_unify.explainer.model import RegionQwen
+from iad_unify.explainer.prompt import Batch, PromptWriter, Question
+from iad_unify.explainer.storage import load, save
+
+
+def test_cached_generation_equals_uncached(parts, writer, ask):
+    batch = writer.batch([ask("Where is it?", 2), ask("What is the type of region 3, and how large is it?", 3)])
+    assert answers(*parts, batch, 16) == answers(*parts, batch, 16, use_cache=False)
+
+
+def test_answers_in_a_batch_equal_answers_alone(parts, writer, ask):
+    questions = [ask("Where?", 1), ask("How many regions are there on this part?", 8), ask("Describe it.", 0)]
+    together = answers(*parts, writer.batch(questions), 16)
+    assert together == [answers(*parts, writer.batch([question]), 16)[0] for question in questions]
+    assert len(set(together)) == 3
+
+
+def test_left_padded_logits_equal_unpadded(parts, writer, ask):
+    model, _ = parts
+    short, long = ask("Where?", 1), ask("How large is the largest of all the regions?", 5)
+    alone = _last_logits(model, writer.batch([short]))
+    padded = _last_logits(model, writer.batch([short, long]))[:1]
+    torch.testing.assert_close(padded, alone, atol=2e-4, rtol=2e-4)
+
+
+def test_right_padded_logits_equal_unpadded(parts, writer, ask):
+    model, _ = parts
+    short, long = ask("Where?", 1), ask("How large is the largest of all the regions?", 5)
+    rows = [(writer.ids(q.text, len(q.geometry)), writer.answer_ids("There.")) for q in (short, long)]
+    with torch.no_grad():
+        both = model(**writer.training_batch([short, long], rows).arguments()).logits
+        alone = model(**writer.training_batch([short], rows[:1]).arguments()).logits
+    torch.testing.assert_close(both[:1, : alone.shape[1]], alone, atol=2e-4, rtol=2e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_it_trains_and_generates_at_both_precisions(parts, writer, ask, dtype):
+    model = RegionQwen(parts[0].config).to(dtype)
+    questions = [ask("Where is it?", 2), ask("What is it?", 1)]
+    rows = [(writer.ids(q.text, len(q.geometry)), writer.answer_ids("A scratch at the top left.")) for q in questions]
+    batch = writer.training_batch(questions, rows)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+    losses = []
+    for _ in range(6):
+        loss = model(**batch.arguments()).loss
+        loss.backward()
+        assert all(weight.grad is not None for weight in model.region_projection.parameters())
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] - 0.1
+    assert len(answers(model.eval(), parts[1], writer.batch(questions), 4)) == 2
+
+
+def test_a_saved_model_answers_the_same(parts, writer, ask, tmp_path):
+    save(tmp_path, *parts, torch.float32)
+    batch = writer.batch([ask("Where is it?", 2)])
+    loaded = load(tmp_path)
+    assert answers(*loaded, batch, 16) == answers(*parts, batch, 16)
+    assert PromptWriter(loaded[1]).ids("Where is it?", 3) == writer.ids("Where is it?", 3)
+
+
+def test_half_precision_storage_keeps_the_standardisation(parts, tmp_path):
+    model = RegionQwen(parts[0].config)
+    rows = torch.randn(100, 2, 64) * 7 + 3
+    model.region_projection.standardise(rows)
+    save(tmp_path, model, parts[1], torch.float16)
+    loaded, _ = load(tmp_path)
+    torch.testing.assert_close(loaded.region_projection.mean, rows.mean(0), atol=0.01, rtol=0.01)
+    assert loaded.dtype == torch.float32
+    assert (tmp_path / "model.safetensors").stat().st_size < 7_000_000
+
+
+def test_place_and_look_of_a_region_reach_the_answer(parts, writer, ask):
+    model, _ = parts
+    question = ask("Where?", 1)
+    moved = Question(question.text, question.appearance, question.geometry[:, [1, 0, 2, 3, 4]])
+    other = Question(question.text, question.appearance + 1, question.geometry)
+    base = _last_logits(model, writer.batch([question]))
+    assert not torch.allclose(base, _last_logits(model, writer.batch([moved])), atol=1e-3)
+    assert not torch.allclose(base, _last_logits(model, writer.batch([other])), atol=1e-3)
+
+
+def test_regions_and_placeholders_must_agree_in_number(parts, writer, ask):
+    model, _ = parts
+    batch = writer.batch([ask("Where?", 2)])
+    with pytest.raises(ValueError, match="4 region placeholders for 1 regions"):
+        model(batch.input_ids, appearance=batch.appearance[:1], geometry=batch.geometry[:1])
+    with pytest.raises(ValueError, match="without geometry"):
+        model(batch.input_ids, appearance=batch.appearance)
+
+
+def test_an_image_passes_through_beside_the_regions(parts, writer, ask):
+    model, tokenizer = parts
+    question = ask("Where?", 1)
+    start, pad, end = tokenizer.convert_tokens_to_ids(["<|vision_start|>", "<|image_pad|>", "<|vision_end|>"])
+    patches = [start, *[pad] * 4, end]  # 4x4 patches merge into 2x2 image tokens
+    ids = torch.tensor([patches + writer.ids(question.text, 1)])
+    arguments = {
+        "input_ids": ids,
+        "attention_mask": torch.ones_like(ids),
+        "mm_token_type_ids": (ids == pad).int(),
+        "image_grid_thw": torch.tensor([[1, 4, 4]]),
+        "appearance": torch.from_numpy(question.appearance),
+        "geometry": torch.from_numpy(question.geometry),
+    }
+    picture = torch.randn(16, 3 * 2 * 16 * 16)
+    with torch.no_grad():
+        one = model(**arguments, pixel_values=picture).logits[:, -1]
+        two = model(**arguments, pixel_values=-picture).logits[:, -1]
+    assert not torch.allclose(one, two, atol=1e-4)
+    cached, uncached = (
+        model.generate(**arguments, pixel_values=picture, max_new_tokens=6, do_sample=False, use_cache=cache)
+        for cache in (True, False)
+    )
+    assert np.array_equal(cached, uncached)
+
+
+def _last_logits(model: RegionQwen, batch: Batch) -> torch.Tensor:
+    with torch.no_grad():
+        return model(**batch.arguments()).logits[:, -1]

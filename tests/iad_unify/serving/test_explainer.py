@@ -1,0 +1,113 @@
+"""The explainer as a service: the catalog's tensors in, streamed text and hidden states out."""
+
+import numpy as np
+import pytest
+import torch
+from iad_unify.catalog import EXPLAINER
+from iad_unify.checkpoint import CheckpointError, UntrainedHead, model_version
+from iad_unify.explainer.storage import write_random_checkpoint
+from iad_unify.serving.explainer import MAX_BATCH, ExplainerService
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return write_random_checkpoint(tmp_path_factory.mktemp("explainer"))
+
+
+@pytest.fixture(scope="module")
+def service(checkpoint):
+    return ExplainerService(checkpoint)
+
+
+def request(regions=1, text="Where is it?", temperature=0.0, seed=0, tokens=6):
+    random = np.random.default_rng(regions)
+    return {
+        "QUESTION": np.array([text.encode()], dtype=object),
+        "APPEARANCE": random.normal(size=(regions, 2, 64)).astype(np.float16),
+        "GEOMETRY": random.uniform(0.1, 0.5, size=(regions, 5)).astype(np.float32),
+        "TEMPERATURE": np.array([temperature], np.float32),
+        "SEED": np.array([seed], np.int64),
+        "MAX_TOKENS": np.array([tokens], np.int32),
+    }
+
+
+def run(service, requests, cancelled=lambda index: False):
+    messages = [[] for _ in requests]
+    service.generate(requests, lambda index, text, final: messages[index].append((text, final)), cancelled)
+    return messages
+
+
+def test_it_reads_exactly_the_tensors_of_the_catalog(service):
+    assert set(request()) == {tensor.name for tensor in EXPLAINER.inputs}
+    (messages,) = run(service, [request()])
+    assert messages[-1][1]
+
+
+def test_more_requests_than_a_batch_are_all_answered_once(service):
+    messages = run(service, [request(index % 3, tokens=2) for index in range(MAX_BATCH + 3)])
+    assert [sum(final for _, final in row) for row in messages] == [1] * (MAX_BATCH + 3)
+
+
+def test_a_sampled_answer_repeats_with_its_seed(service):
+    def sampled(seed):
+        return run(service, [request(temperature=1.0, seed=seed)])[0]
+
+    assert sampled(5) == sampled(5) != sampled(6)
+
+
+def test_a_request_cancelled_before_the_start_gets_only_its_end(service):
+    messages = run(service, [request(), request()], lambda index: index == 0)
+    assert messages[0] == [("", True)]
+    assert len(messages[1]) > 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"APPEARANCE": np.zeros((1, 2, 32), np.float16)}, r"APPEARANCE has shape \[1, 2, 32\]"),
+        ({"GEOMETRY": np.zeros((2, 5), np.float32)}, r"GEOMETRY has shape \[2, 5\] for 1 regions"),
+        ({"GEOMETRY": np.full((1, 5), np.nan, np.float32)}, "must be finite"),
+        ({"TEMPERATURE": np.array([-1.0], np.float32)}, "TEMPERATURE is -1.0"),
+        ({"QUESTION": np.array([], dtype=object)}, "QUESTION has 0 values"),
+    ],
+)
+def test_a_bad_tensor_is_named_and_nothing_is_emitted(service, change, message):
+    emitted = []
+    with pytest.raises(ValueError, match=message):
+        service.generate([request(), request() | change], lambda *m: emitted.append(m))
+    assert emitted == []
+
+
+def test_hidden_states_do_not_depend_on_padding(service):
+    short, long = request(1), request(4, "How large is the largest one?")
+    together, mask = service.hidden_states(
+        ["Where is it?", "How large is the largest one?"],
+        [short["APPEARANCE"], long["APPEARANCE"]],
+        [short["GEOMETRY"], long["GEOMETRY"]],
+    )
+    alone, _ = service.hidden_states(["Where is it?"], [short["APPEARANCE"]], [short["GEOMETRY"]])
+    assert together.dtype == torch.float32
+    assert together.shape == (2, mask.shape[1], service.hidden_size)
+    torch.testing.assert_close(together[:1][mask[:1]], alone[0], atol=2e-4, rtol=2e-4)
+
+
+def test_hidden_states_can_enter_a_graph_that_trains(service):
+    empty = np.zeros((0, 2, 64), np.float16), np.zeros((0, 5), np.float32)
+    hidden, _ = service.hidden_states(["a scratch"], [empty[0]], [empty[1]])
+    weight = torch.ones(service.hidden_size, requires_grad=True)
+    (hidden * weight).sum().backward()
+    assert weight.grad is not None
+
+
+def test_an_untrained_projection_refuses_to_serve(tmp_path):
+    with pytest.raises(UntrainedHead, match=r"region_projection was never trained.*iad-unify train explainer"):
+        ExplainerService(write_random_checkpoint(tmp_path, trained=False))
+
+
+def test_a_folder_without_a_card_is_refused(tmp_path):
+    with pytest.raises(CheckpointError, match=r"card.json cannot be read"):
+        ExplainerService(tmp_path)
+
+
+def test_the_version_is_the_folders(service, checkpoint):
+    assert service.model_version == model_version(checkpoint) == service.card.model_version
