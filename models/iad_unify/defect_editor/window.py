@@ -102,6 +102,8 @@ def composite(frame: np.ndarray, edited: np.ndarray, mask: np.ndarray, window: W
     x0, y0 = max(window.x, 0), max(window.y, 0)
     x1, y1 = min(window.x + window.side, width), min(window.y + window.side, height)
     inside = mask[y0:y1, x0:x1]
-    pixels = np.clip(np.rint(edited), 0, 255).astype(np.uint8)[y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x]
+    pixels = np.clip(np.rint(edited), 0, 255).astype(np.uint8)[
+        y0 - window.y : y1 - window.y, x0 - window.x : x1 - window.x
+    ]
     result[y0:y1, x0:x1][inside] = pixels[inside]
     return result

@@ -1,0 +1,146 @@
+"""`iad-unify train defect-editor` and `iad-unify evaluate generation`: options in, progress and files out.
+
+Registered by `iad_unify.cli`. Heavy imports happen inside the commands.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ExplainerOption = Annotated[
+    Path, typer.Option(help="Checkpoint folder of the explainer whose hidden states steer the edits.")
+]
+ThreadsOption = Annotated[int, typer.Option(min=1, help="Processor threads.")]
+
+
+def train(
+    explainer: ExplainerOption,
+    out: Annotated[Path, typer.Option(help="Checkpoint folder to write; its `state` keeps what --resume needs.")],
+    expert: Annotated[
+        Path | None, typer.Option(help="Region expert for reference tokens; without it, text alone.")
+    ] = None,
+    data: Annotated[str, typer.Option(help="Training data; only `procedural`.")] = "procedural",
+    config: Annotated[str, typer.Option(help="tiny (from scratch) or full (a public inpainting model).")] = "tiny",
+    base: Annotated[str, typer.Option(help="full: local directory or hub id of a diffusers inpainting model.")] = "",
+    minutes: Annotated[float, typer.Option(min=0, help="Processor minutes of training; 0 for no limit.")] = 14.0,
+    steps: Annotated[int, typer.Option(min=0, help="Steps of training; 0 for no limit.")] = 0,
+    drawings: Annotated[int, typer.Option(min=10, help="Procedural drawings; each gives two pairs.")] = 4000,
+    batch: Annotated[int, typer.Option(min=1, help="Crops per step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 1e-3,
+    start_from: Annotated[Path | None, typer.Option(help="Editor whose weights to start from.")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on with the unfinished run in --out.")] = False,
+    seed: Annotated[int, typer.Option(help="Seed of drawings, order and noise.")] = 0,
+    threads: ThreadsOption = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+) -> None:
+    """Train the defect editor. Ctrl-C saves; the same command with --resume goes on."""
+    from dataclasses import replace
+
+    from rich.console import Console
+
+    from iad_unify.checkpoint import CheckpointError
+    from iad_unify.defect_editor.config import CONFIGS
+    from iad_unify.defect_editor.session import SHEET, Sources, open_session
+    from iad_unify.defect_editor.training import Schedule
+
+    if config not in CONFIGS:
+        raise typer.BadParameter(f"{config!r} is not one of {', '.join(CONFIGS)}", param_hint="--config")
+    if data != "procedural":
+        raise typer.BadParameter("the editor trains on `procedural` pairs only", param_hint="--data")
+    if not minutes and not steps:
+        raise typer.BadParameter("set one of --minutes and --steps", param_hint="--minutes")
+    chosen = replace(CONFIGS[config], source=base) if base else CONFIGS[config]
+    schedule = Schedule(minutes=minutes, steps=steps, batch=batch, learning_rate=learning_rate, seed=seed)
+    _limit_threads(threads)
+    console = Console()
+    try:
+        with _bar(console, "drawing pairs", drawings) as advance:
+            session = open_session(
+                chosen,
+                schedule,
+                Sources(explainer, expert, start_from),
+                out,
+                drawings=drawings,
+                threads=threads,
+                device=device,
+                resume=resume,
+                report=lambda done: advance(done, ""),
+            )
+        finished = _run(session, console)
+        card = session.finish()
+    except CheckpointError as error:
+        console.print(f"[red]{error}[/red]")
+        raise typer.Exit(2) from error
+    console.print(
+        f"{out}: version {card.model_version}, {card.steps} steps, {card.minutes:g} min; look at {out / SHEET}"
+    )
+    if not finished:
+        console.print("stopped early; go on with the same command and --resume")
+        raise typer.Exit(130)
+
+
+def _run(session: "Session", console: "Console") -> bool:  # noqa: F821
+    """True when the schedule ended, False when Ctrl-C or SIGTERM ended it."""
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with _bar(console, "training", 1000) as advance:
+            session.trainer.run(
+                lambda done, share: advance(share * 1000, f"step {done.steps} loss {done.loss:.4f}"), session.checkpoint
+            )
+        return True
+    except KeyboardInterrupt:
+        return False
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _bar(console: "Console", title: str, total: float) -> Iterator["Advance"]:  # noqa: F821
+    """A bar with the time left on a terminal, a line every half minute in a log."""
+    import time
+
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    logged = time.monotonic()
+    with Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=120) as progress:
+        task = progress.add_task(title, total=total, note="")
+
+        def advance(done: float, note: str) -> None:
+            nonlocal logged
+            progress.update(task, completed=done, note=note)
+            if not console.is_terminal and time.monotonic() - logged > 30:
+                console.print(f"{title}: {100 * done / total:.0f} % {note}")
+                logged = time.monotonic()
+
+        yield advance
+
+
+def _limit_threads(threads: int) -> None:
+    import cv2
+    import torch
+
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
