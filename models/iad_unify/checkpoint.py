@@ -191,4 +191,6 @@ def _number(value: Any) -> float | None:
 
 def _figure(raw: Mapping[str, Any]) -> Figure:
     ci = raw.get("ci")
-    return Figure(float(raw["value"]), None if ci is None else (float(ci[0]), float(ci[1])), str(raw.get("command", "")))
+    return Figure(
+        float(raw["value"]), None if ci is None else (float(ci[0]), float(ci[1])), str(raw.get("command", ""))
+    )

@@ -81,7 +81,9 @@ class Letterbox:
         x, y, inner_w, inner_h = self.inner
         picture = rgb
         if (inner_h, inner_w) != rgb.shape[:2]:
-            picture = cv2.resize(rgb, (inner_w, inner_h), interpolation=_interpolation(self.scale)).astype(np.uint8, copy=False)
+            picture = cv2.resize(rgb, (inner_w, inner_h), interpolation=_interpolation(self.scale)).astype(
+                np.uint8, copy=False
+            )
         right, bottom = self.size - x - inner_w, self.size - y - inner_h
         if x or y or right or bottom:
             padded = cv2.copyMakeBorder(picture, y, bottom, x, right, cv2.BORDER_REPLICATE)

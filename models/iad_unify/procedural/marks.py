@@ -1,0 +1,260 @@
+"""How a defect changes the surface: several looks for every defect type, from barely visible to strong.
+
+A look gets the clean patch and the shape's distance fields and returns the patch with the defect. It knows nothing of
+where the patch lies in the frame. Pixels outside the mask change by at most the soft edge of 2 px.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from iad_unify.procedural.fields import Field, as_field, rgb, smooth, soften
+from iad_unify.procedural.shapes import Mask, Shape
+
+#: How far, in pixels, a soft edge may reach outside the mask.
+EDGE_PX = 2
+#: Grey levels of the contrast that is asked of a look, drawn log-uniformly, and the least mean change that is left.
+FAINTEST, STRONGEST, LEAST_CHANGE = 9.0, 95.0, 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """What a look works on; all fields are of the patch's size."""
+
+    clean: Field  # [h, w, 3]
+    under: Field  # [h, w, 3]: what lies behind the part
+    ink: Field  # [h, w] 0..1: the strokes with a soft edge
+    cover: Field  # [h, w] 0..1: the mask with a soft edge
+    depth: Field  # [h, w]: distance to the mask's border in pixels, 0 outside
+    strength: float  # grey levels
+    tint: tuple[float, float, float]  # relative colour of what is added; (1, 1, 1) on grey products
+
+    @property
+    def level(self) -> float:
+        """Mean grey level under the mask."""
+        return float(self.clean[self.depth > 0].mean())
+
+    def noise(self, rng: np.random.Generator, grain_px: float) -> Field:
+        return smooth(rng, self.clean.shape[0], self.clean.shape[1], grain_px)
+
+    def added(self, amount: Field) -> Field:
+        """The clean patch plus `amount` grey levels [h, w]."""
+        return as_field(self.clean + amount[:, :, None])
+
+    def covered(self, colour: Field, alpha: Field) -> Field:
+        """The clean patch with `colour` [h, w, 3] laid over it."""
+        return as_field(self.clean + (colour - self.clean) * alpha[:, :, None])
+
+    def darker(self, alpha: Field) -> Field:
+        """Light taken away in proportion, by `strength` grey levels where alpha is 1."""
+        share = min(0.92, self.strength / max(self.level, 20.0))
+        return as_field(self.clean * (1 - share * alpha[:, :, None]))
+
+
+Look = Callable[[np.random.Generator, Patch], Field]
+
+
+def _sign(rng: np.random.Generator, patch: Patch, bright_share: float) -> float:
+    if patch.level < 45:
+        return 1.0
+    return -1.0 if patch.level > 205 or rng.random() > bright_share else 1.0
+
+
+def _scratch_line(rng: np.random.Generator, patch: Patch) -> Field:
+    pressure = np.clip(1 + 0.4 * patch.noise(rng, 9), 0.25, 1.5)
+    return patch.added(as_field(_sign(rng, patch, 0.65) * patch.strength * patch.ink * pressure))
+
+
+def _scratch_groove(rng: np.random.Generator, patch: Patch) -> Field:
+    """A bright flank beside a dark one, as a groove under slanted light."""
+    dx, dy = rng.choice([-1, 1], 2)
+    shifted = np.roll(patch.ink, (int(dy), int(dx)), axis=(0, 1)) * (patch.cover > 0)
+    return patch.added(as_field(patch.strength * (patch.ink - 0.8 * shifted) * rng.choice([-1, 1])))
+
+
+def _crack_dark(rng: np.random.Generator, patch: Patch) -> Field:
+    gaps = np.clip(1.1 + 0.45 * patch.noise(rng, 7), 0.35, 1.3)
+    return patch.darker(as_field(patch.ink * gaps))
+
+
+def _crack_lipped(rng: np.random.Generator, patch: Patch) -> Field:
+    """A dark crack one of whose lips catches the light."""
+    dx, dy = rng.choice([-1, 1], 2)
+    lip = np.roll(patch.ink, (int(dy), int(dx)), axis=(0, 1)) * patch.cover
+    glint = 0.5 * patch.strength * np.clip(lip - patch.ink, 0, 1)
+    return as_field(patch.darker(patch.ink) + glint[:, :, None])
+
+
+def _hole_dark(rng: np.random.Generator, patch: Patch) -> Field:
+    deep = np.clip(0.55 + 0.45 * patch.depth / max(1.0, float(patch.depth.max())), 0, 1)
+    return patch.darker(as_field(patch.ink * deep * rng.uniform(1.0, 1.3)))
+
+
+def _hole_rimmed(rng: np.random.Generator, patch: Patch) -> Field:
+    """A dark hole with a bright crescent on the side away from the light."""
+    slope = _slope(rng, patch)
+    rim = np.exp(-patch.depth / 1.5) * patch.cover * np.clip(slope, 0, 1)
+    return as_field(patch.darker(patch.ink) + (patch.strength * rng.uniform(0.3, 0.8) * rim)[:, :, None])
+
+
+def _slope(rng: np.random.Generator, patch: Patch) -> Field:
+    """-1..1 across the mask in a random direction: which side faces the light."""
+    ys, xs = np.nonzero(patch.depth > 0)
+    height, width = patch.depth.shape
+    angle = rng.uniform(0, 2 * math.pi)
+    x = (np.arange(width, dtype=np.float32) - xs.mean())[None, :]
+    y = (np.arange(height, dtype=np.float32) - ys.mean())[:, None]
+    along = math.cos(angle) * x + math.sin(angle) * y
+    return as_field(along / max(1.0, float(np.abs(along[patch.depth > 0]).max())))
+
+
+def _chip_fracture(rng: np.random.Generator, patch: Patch) -> Field:
+    """Broken facets: coarse steps of grey that ignore the surface texture."""
+    facets = np.round(patch.noise(rng, rng.uniform(4, 9)) * 1.5) / 1.5 + 0.3 * patch.noise(rng, 1.5)
+    level = patch.level + _sign(rng, patch, 0.3) * patch.strength
+    return patch.covered(rgb(as_field(level + facets * patch.strength * 0.3)), patch.cover)
+
+
+def _chip_gone(rng: np.random.Generator, patch: Patch) -> Field:
+    """The background shows, with a thin broken edge."""
+    edge = np.exp(-patch.depth / rng.uniform(1.0, 2.5)) * patch.cover * patch.strength * rng.uniform(-0.4, 0.8)
+    return as_field(patch.covered(patch.under, patch.cover) + edge[:, :, None])
+
+
+def _dent_shaded(rng: np.random.Generator, patch: Patch) -> Field:
+    """Bright where the hollow faces the light, dark where it does not, flat at its border."""
+    bowl = np.clip(patch.depth / max(1.0, 0.5 * float(patch.depth.max())), 0, 1)
+    return patch.added(as_field(1.4 * patch.strength * _slope(rng, patch) * bowl * patch.cover))
+
+
+def _dent_soft(rng: np.random.Generator, patch: Patch) -> Field:
+    bowl = np.clip(patch.depth / max(1.0, float(patch.depth.max())), 0, 1) ** 1.3
+    shade = -0.6 * bowl + 1.2 * _slope(rng, patch) * bowl
+    return patch.added(as_field(patch.strength * shade * patch.cover))
+
+
+def _absorbed(patch: Patch, alpha: Field) -> Field:
+    """Light taken away, more of the complementary colours of the tint."""
+    share = np.float32(min(0.9, patch.strength / max(patch.level, 20.0)))
+    colour = np.array([2 - t for t in patch.tint], dtype=np.float32)
+    return as_field(patch.clean * np.clip(1 - share * alpha[:, :, None] * colour, 0.05, 1))
+
+
+def _stain_film(rng: np.random.Generator, patch: Patch) -> Field:
+    blotches = np.clip(0.8 + 0.3 * patch.noise(rng, 8), 0.3, 1.2)
+    return _absorbed(patch, as_field(patch.cover * blotches))
+
+
+def _stain_dried(rng: np.random.Generator, patch: Patch) -> Field:
+    """A dried drop: pale inside, a dark rim."""
+    rim = np.exp(-patch.depth / rng.uniform(1.2, 3.0))
+    return _absorbed(patch, as_field(patch.cover * (0.35 + 0.9 * rim)))
+
+
+def _contamination_solid(rng: np.random.Generator, patch: Patch) -> Field:
+    """Foreign matter on top: its own colour, a highlight, a little shadow."""
+    level = patch.level + _sign(rng, patch, 0.6) * patch.strength * 1.2
+    body = rgb(as_field(level * (1 + 0.12 * patch.noise(rng, 2))), patch.tint)
+    shadow = np.roll(patch.cover, (1, 1), axis=(0, 1)) * patch.cover
+    dark = as_field(patch.clean * (1 - 0.25 * shadow[:, :, None]))
+    return as_field(dark + (body - dark) * patch.ink[:, :, None])
+
+
+def _contamination_film(rng: np.random.Generator, patch: Patch) -> Field:
+    """Powder: bright or dark grains that let the surface through."""
+    grains = np.clip(patch.noise(rng, 1.6) + 0.5, 0, 2)
+    return patch.added(as_field(_sign(rng, patch, 0.7) * patch.strength * patch.ink * grains))
+
+
+def _discoloured(rng: np.random.Generator, patch: Patch) -> Field:
+    """The same texture, lighter or darker, with a wide soft border."""
+    deepest = max(1.0, float(patch.depth.max()))
+    feather = max(1.5, deepest * rng.choice([0.08, 0.3, 0.8]))
+    alpha = np.clip(patch.depth / feather, 0, 1)
+    share = _sign(rng, patch, 0.45) * min(0.7, patch.strength / max(patch.level, 25.0)) * rng.uniform(0.5, 1.0)
+    colour = np.array(patch.tint, dtype=np.float32)
+    return as_field(patch.clean * (1 + share * alpha[:, :, None] * colour))
+
+
+def _discoloured_flat(rng: np.random.Generator, patch: Patch) -> Field:
+    """Bleached or burnt: the texture fades towards one tone."""
+    alpha = np.clip(patch.depth / max(1.5, float(patch.depth.max()) * 0.15), 0, 1) * rng.uniform(0.5, 0.9)
+    tone = patch.level + _sign(rng, patch, 0.5) * patch.strength * 0.8
+    return patch.covered(rgb(as_field(tone * (1 + 0.04 * patch.noise(rng, 14))), patch.tint), as_field(alpha))
+
+
+def _fray_worn(rng: np.random.Generator, patch: Patch) -> Field:
+    """The surface's own finish is gone: smooth, duller, a rather sharp border."""
+    dull = soften(patch.clean, rng.uniform(2.5, 5.0))
+    tone = dull * (1 + _sign(rng, patch, 0.25) * min(0.6, patch.strength / max(patch.level, 25.0)))
+    mottled = tone * (1 + 0.04 * patch.noise(rng, 5)[:, :, None] + 0.02 * patch.noise(rng, 1.2)[:, :, None])
+    return patch.covered(as_field(mottled), patch.cover)
+
+
+def _fray_strands(rng: np.random.Generator, patch: Patch) -> Field:
+    """Loose ends: light strands over shadow."""
+    strands = np.clip(patch.noise(rng, 1.8), -1.5, 1.5)
+    amount = patch.strength * (0.9 * strands * patch.cover + 0.5 * patch.ink * _sign(rng, patch, 0.6))
+    return patch.added(as_field(amount))
+
+
+def _missing(rng: np.random.Generator, patch: Patch) -> Field:
+    return patch.covered(patch.under, patch.cover)
+
+
+_LOOKS: dict[str, tuple[Look, ...]] = {
+    "scratch": (_scratch_line, _scratch_line, _scratch_groove),
+    "crack": (_crack_dark, _crack_dark, _crack_lipped),
+    "hole": (_hole_dark, _hole_dark, _hole_rimmed),
+    "chip": (_chip_fracture, _chip_gone),
+    "dent": (_dent_shaded, _dent_soft),
+    "stain": (_stain_film, _stain_dried),
+    "contamination": (_contamination_solid, _contamination_solid, _contamination_film),
+    "discoloration": (_discoloured, _discoloured, _discoloured_flat),
+    "fray": (_fray_worn, _fray_strands),
+    "missing_part": (_missing,),
+}
+
+
+def paint(
+    defect_type: str,
+    rng: np.random.Generator,
+    image: Field,
+    under: Field,
+    shape: Shape,
+    tint: tuple[float, float, float],
+) -> None:
+    """Draw the defect into `image` (float32 [H, W, 3], grey levels 0..255) in place."""
+    rows, columns = _window(shape.mask)
+    mask, ink = shape.mask[rows, columns], shape.ink[rows, columns]
+    clean = image[rows, columns].copy()
+    look = _LOOKS[defect_type][int(rng.integers(len(_LOOKS[defect_type])))]
+    strength = math.exp(rng.uniform(math.log(FAINTEST), math.log(STRONGEST)))
+    reach = np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * EDGE_PX + 1,) * 2, np.uint8))).astype(bool)
+    fields = (_soft(ink), _soft(mask), as_field(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)))
+    for _ in range(4):  # a mark that nobody could see would be a wrong label: try again, stronger
+        patch = Patch(clean, under[rows, columns], *fields, strength, tint)
+        marked = np.clip(np.where(reach[:, :, None], look(rng, patch), clean), 0, 255)
+        if float(np.abs(marked[ink] - clean[ink]).mean()) >= LEAST_CHANGE:
+            break
+        strength = strength * 1.8 + 4
+        look = _LOOKS[defect_type][0] if defect_type != "missing_part" else _chip_fracture
+    image[rows, columns] = marked
+
+
+def _soft(mask: Mask) -> Field:
+    """0..1 with an edge of one pixel; 1 on the mask's own thin lines."""
+    hard = mask.astype(np.float32)
+    return as_field(np.maximum(cv2.GaussianBlur(hard, (3, 3), 0.7), 0.85 * hard))
+
+
+def _window(mask: Mask) -> tuple[slice, slice]:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    margin = EDGE_PX + 2
+    return (
+        slice(max(0, int(rows[0]) - margin), int(rows[-1]) + margin + 1),
+        slice(max(0, int(columns[0]) - margin), int(columns[-1]) + margin + 1),
+    )
