@@ -1,0 +1,1 @@
+"""Inspection data sets: reading, splitting by group, synthetic anomalies. Torch-free."""

@@ -1,0 +1,54 @@
+"""Reading pictures and masks from files: whatever the camera wrote becomes RGB, 8 bits a channel."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from iad_unify.data.samples import DataError
+
+
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """uint8 [H, W, 3], RGB. Grey is repeated, 16 bits are scaled by their full range, alpha is dropped.
+
+    Raises DataError when the file is not a picture.
+    """
+    picture = _eight_bits(_decode(path))
+    if picture.ndim == 2:
+        return cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
+    if picture.shape[2] == 1:
+        return cv2.cvtColor(picture[:, :, 0], cv2.COLOR_GRAY2RGB)
+    if picture.shape[2] == 2:  # grey and alpha
+        return cv2.cvtColor(np.ascontiguousarray(picture[:, :, 0]), cv2.COLOR_GRAY2RGB)
+    return cv2.cvtColor(picture, cv2.COLOR_BGRA2RGB if picture.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+
+
+def read_mask(path: Path, width: int, height: int) -> NDArray[np.bool_]:
+    """bool [height, width]: pixels above half of the file's brightest. Raises DataError on another size."""
+    values = _decode(path)
+    if values.ndim == 3:
+        values = values[:, :, :3].max(axis=2)
+    if values.shape != (height, width):
+        raise DataError(path, f"a mask of {values.shape[1]}x{values.shape[0]} for a picture of {width}x{height}")
+    return values > values.max() / 2 if values.max() > 0 else np.zeros(values.shape, dtype=bool)
+
+
+def _decode(path: Path) -> NDArray[np.generic]:
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})") from error
+    picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    if picture is None:
+        raise DataError(path, "is not a picture")
+    return picture
+
+
+def _eight_bits(picture: NDArray[np.generic]) -> NDArray[np.uint8]:
+    if picture.dtype == np.uint8:
+        return picture.astype(np.uint8, copy=False)
+    if picture.dtype == np.uint16:
+        return (picture.astype(np.float32) / 257.0).round().astype(np.uint8)
+    values = picture.astype(np.float32)  # float pictures: 0..1 by convention
+    return np.clip(values * 255.0, 0, 255).round().astype(np.uint8)

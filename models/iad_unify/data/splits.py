@@ -1,0 +1,83 @@
+"""Splitting a data set by group, so that one physical part never lies on both sides.
+
+A split file is JSON: {"train": [groups], "validation": [groups], "test": [groups]}.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from iad_unify.data.samples import DataError, Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Groups of each part; every group is in exactly one."""
+
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    test: tuple[str, ...]
+
+    def part(self, name: str) -> frozenset[str]:
+        """The groups of "train", "validation" or "test"; raises KeyError."""
+        return frozenset({"train": self.train, "validation": self.validation, "test": self.test}[name])
+
+
+def by_group(samples: Iterable[Sample], train_share: float, validation_share: float, seed: int) -> Split:
+    """Split so that each kind of group (its set of defect types) is shared out in proportion.
+
+    `train_share` of the groups go to train and validation together, and `validation_share` of those to validation.
+    Same samples, shares and seed give the same split.
+    """
+    types: dict[str, set[str]] = defaultdict(set)
+    for sample in samples:
+        types[sample.group] |= {sample.defect_type} if sample.defect_type else set()
+    strata: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for group, found in types.items():
+        strata[tuple(sorted(found))].append(group)
+    rng = np.random.default_rng(seed)
+    parts: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for _, groups in sorted(strata.items()):
+        shuffled = [sorted(groups)[index] for index in rng.permutation(len(groups))]
+        learn = _count(len(groups), train_share, rng)
+        check = _count(learn, validation_share, rng)
+        for part, chosen in zip(parts, (shuffled[check:learn], shuffled[:check], shuffled[learn:]), strict=True):
+            part.extend(chosen)
+    return Split(*(tuple(sorted(part)) for part in parts))
+
+
+def _count(total: int, share: float, rng: np.random.Generator) -> int:
+    """total * share, its fraction rounded by chance so that small strata are not always rounded the same way."""
+    exact = total * share
+    return min(total, int(exact) + int(rng.random() < exact - int(exact)))
+
+
+def write(split: Split, path: Path) -> None:
+    """Write the split file."""
+    values = {"train": split.train, "validation": split.validation, "test": split.test}
+    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> Split:
+    """Read a split file; raises DataError when it is damaged or a group is in two parts."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        parts = [tuple(str(group) for group in values.get(name, ())) for name in ("train", "validation", "test")]
+    except OSError as error:
+        raise DataError(path, f"cannot be read ({error.strerror})") from error
+    except (ValueError, AttributeError, TypeError) as error:
+        raise DataError(path, f"not a split file ({error})") from error
+    groups = [group for part in parts for group in part]
+    if len(groups) != len(set(groups)):
+        raise DataError(path, "a group is named twice")
+    return Split(*parts)
+
+
+def select(samples: Sequence[Sample], groups: Iterable[str]) -> list[Sample]:
+    """The samples of those groups, in order."""
+    chosen = frozenset(groups)
+    return [sample for sample in samples if sample.group in chosen]

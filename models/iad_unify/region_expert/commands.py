@@ -1,0 +1,81 @@
+"""`iad-unify train region-expert` and `iad-unify evaluate segmentation`: options in, files out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+PROCEDURAL = "procedural"
+
+
+def train(
+    data: Annotated[list[str], typer.Option(help="A data set folder, or 'procedural'. May be given more than once.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new checkpoint.")],
+    config: Annotated[str, typer.Option(help="tiny, small or base.")] = "tiny",
+    backbone: Annotated[str, typer.Option(help="DINOv2 directory or hub id instead of the configuration's own.")] = "",
+    init: Annotated[
+        str,
+        typer.Option(help="Checkpoint to start from, 'shipped', 'none'; by default the shipped one for real data."),
+    ] = "",
+    groups: Annotated[Path | None, typer.Option(help="Split file (train, validation, test groups).")] = None,
+    train_share: Annotated[float, typer.Option(min=0.05, max=1.0, help="Share of groups to learn from.")] = 0.5,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Wall-clock limit (25 when no limit is given).")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Step limit.")] = None,
+    batch: Annotated[int, typer.Option(min=2, help="Pictures per step.")] = 8,
+    seed: Annotated[int, typer.Option(help="Seed of the split and of the training.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from OUT/state.")] = False,
+) -> None:
+    """Train a region expert; writes a checkpoint, its card, groups.json, curves.png and overlays.png to OUT."""
+    import torch
+    from rich.console import Console
+
+    from iad_unify.checkpoint import CheckpointError
+    from iad_unify.data.samples import DataError
+    from iad_unify.region_expert import recipe
+    from iad_unify.region_expert.backbone import UnknownBackbone
+    from iad_unify.region_expert.training import Plan
+
+    torch.set_num_threads(threads)
+    console = Console()
+    limit = minutes if minutes or steps else 25.0
+    plan = Plan(out / "state", limit, steps, batch, seed=seed)
+    try:
+        recipe.train(
+            recipe.Order(tuple(data), out, config, backbone or None, init, groups, train_share, resume), plan, console
+        )
+    except KeyboardInterrupt:
+        console.print(f"stopped; the state is in {plan.state}, --resume goes on from it")
+        raise typer.Exit(130) from None
+    except (CheckpointError, DataError, UnknownBackbone, OSError) as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        raise typer.Exit(2) from error
+
+
+def evaluate(
+    checkpoint: Annotated[Path, typer.Option(help="Checkpoint folder.")],
+    data: Annotated[str, typer.Option(help="A data set folder, or 'procedural:test'.")],
+    out: Annotated[Path, typer.Option(help="Report, JSON.")],
+    groups: Annotated[Path | None, typer.Option(help="Split file; without it every sample is used.")] = None,
+    split: Annotated[str, typer.Option(help="Part of the split file: train, validation or test.")] = "test",
+    pictures: Annotated[int, typer.Option(min=2, help="Pictures of a procedural set.")] = 400,
+    resamples: Annotated[int, typer.Option(min=10, help="Bootstrap resamples (by group).")] = 500,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
+    record: Annotated[bool, typer.Option("--record", help="Write the figures into the checkpoint's card.")] = False,
+) -> None:
+    """Measure segmentation and types of a checkpoint; prints and writes the figures with 95 % intervals."""
+    import torch
+    from rich.console import Console
+
+    from iad_unify.checkpoint import CheckpointError
+    from iad_unify.data.samples import DataError
+    from iad_unify.region_expert import evaluation
+
+    torch.set_num_threads(threads)
+    console = Console()
+    order = evaluation.Order(checkpoint, data, out, groups, split, pictures, resamples, record)
+    try:
+        evaluation.evaluate(order, console)
+    except (CheckpointError, DataError) as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        raise typer.Exit(2) from error

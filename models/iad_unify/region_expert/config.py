@@ -1,0 +1,66 @@
+"""What a region expert is built from. Plain values that round-trip through config.json; no torch here."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from iad_unify.catalog import EXPERT_SIZE
+from iad_unify.types import DEFECT_TYPES
+
+#: The two heads; a checkpoint lists those that were trained and serves no others.
+HEADS: tuple[str, ...] = ("anomaly", "type")
+
+#: A Dinov2 of toy size: it keeps every code path of the real one and costs about 2 ms a frame.
+TINY_BACKBONE: Mapping[str, Any] = {
+    "model_type": "dinov2",
+    "hidden_size": 48,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "mlp_ratio": 2,
+    "patch_size": 16,
+    "image_size": EXPERT_SIZE,
+    "layerscale_value": 1.0,
+}
+
+#: Where each named configuration takes its backbone from; None is the toy above.
+BACKBONES: Mapping[str, str | None] = {
+    "tiny": None,
+    "small": "facebook/dinov2-small",
+    "base": "facebook/dinov2-base",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ExpertConfig:
+    """Shape of a region expert. `backbone` is a transformers Dinov2 (or Dinov2WithRegisters) configuration as a dict."""
+
+    name: str = "tiny"
+    size: int = EXPERT_SIZE  # side of the square input, pixels; a multiple of 32
+    backbone: Mapping[str, Any] = field(default_factory=lambda: dict(TINY_BACKBONE))
+    backbone_layers: tuple[int, ...] = (1, 2)  # hidden states taken, 0 is the patch embedding
+    widths: tuple[int, ...] = (24, 48, 96, 128, 128)  # detail branch, at strides 2, 4, 8, 16, 32
+    token_dim: int = 64
+    type_slugs: tuple[str, ...] = DEFECT_TYPES
+    smoothing_px: float = 1.0  # sigma of the Gaussian over the probability map, pixels of the square
+    trained_heads: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-ready values."""
+        return asdict(self) | {"backbone": dict(self.backbone), "role": "region_expert"}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "ExpertConfig":
+        """The inverse of `as_dict`; raises KeyError, TypeError or ValueError on a config of another shape."""
+        if values.get("role") != "region_expert":
+            raise ValueError(f"role is {values.get('role')!r}, not 'region_expert'")
+        return cls(
+            name=str(values["name"]),
+            size=int(values["size"]),
+            backbone=dict(values["backbone"]),
+            backbone_layers=tuple(int(layer) for layer in values["backbone_layers"]),
+            widths=tuple(int(width) for width in values["widths"]),
+            token_dim=int(values["token_dim"]),
+            type_slugs=tuple(str(slug) for slug in values["type_slugs"]),
+            smoothing_px=float(values["smoothing_px"]),
+            trained_heads=tuple(str(head) for head in values["trained_heads"]),
+        )

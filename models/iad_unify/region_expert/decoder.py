@@ -1,0 +1,105 @@
+"""The trained layers: a convolutional detail branch, a top-down decoder, the anomaly, token and type heads.
+
+The detail branch carries the result when the backbone is a toy. Backbone features come in through a gate that starts
+at zero, so an uninformative backbone costs nothing and an informative one turns itself on.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+#: Numbers that describe a region's shape to the type head; see `pooling.shape_numbers`.
+SHAPE_NUMBERS = 6
+
+
+def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    """Convolution, batch norm, ReLU; the norm is folded into the convolution when serving."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions around a shortcut."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = conv(width, width)
+        self.second = nn.Sequential(nn.Conv2d(width, width, 3, 1, 1, bias=False), nn.BatchNorm2d(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.second(self.first(x)))
+
+
+class DetailBranch(nn.Module):
+    """[B, 3, S, S] to five maps at strides 2, 4, 8, 16, 32."""
+
+    def __init__(self, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.PixelUnshuffle(2), conv(12, widths[0]), conv(widths[0], widths[0]))
+        stages = []
+        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+            stages.append(nn.Sequential(conv(inputs, outputs, stride=2), Residual(outputs)))
+        self.stages = nn.ModuleList(stages)
+
+    def forward(self, picture: Tensor) -> list[Tensor]:
+        maps = [self.stem(picture)]
+        for stage in self.stages:
+            maps.append(stage(maps[-1]))
+        return maps
+
+
+class GatedBackbone(nn.Module):
+    """Backbone features projected and added behind a gate that starts at zero."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.project = nn.Conv2d(channels, width, 1)
+        self.gate = nn.Parameter(torch.zeros(()))
+
+    def forward(self, detail: Tensor, features: Tensor) -> Tensor:
+        shift = F.interpolate(self.project(features), size=detail.shape[-2:], mode="bilinear", align_corners=False)
+        return detail + self.gate * shift
+
+
+class Decoder(nn.Module):
+    """Five detail maps and backbone features to logits [B, S, S] and region-token features [B, D, S/4, S/4]."""
+
+    def __init__(self, widths: Sequence[int], backbone_channels: int, token_dim: int) -> None:
+        super().__init__()
+        self.gated = GatedBackbone(backbone_channels, widths[3])
+        self.surround = nn.Sequential(nn.Linear(widths[4], widths[4]), nn.ReLU(inplace=True))  # the whole picture at a glance
+        self.lateral = nn.ModuleList(nn.Conv2d(upper, lower, 1) for lower, upper in zip(widths[:-1], widths[1:], strict=True))
+        self.refine = nn.ModuleList(conv(width, width) for width in widths[:-1])
+        self.tokens = nn.Conv2d(widths[1], token_dim, 1)
+        self.anomaly = nn.Conv2d(widths[0], 4, 3, 1, 1)  # four sub-pixels of each stride-2 cell
+        nn.init.constant_(self.anomaly.bias, -4.0)  # defects are rare: start near their prior
+
+    def forward(self, detail: Sequence[Tensor], features: Tensor) -> tuple[Tensor, Tensor]:
+        top = detail[4] + self.surround(detail[4].mean(dim=(2, 3)))[:, :, None, None]
+        token_map = top
+        for level in (3, 2, 1, 0):
+            side = self.gated(detail[level], features) if level == 3 else detail[level]
+            up = F.interpolate(self.lateral[level](top), size=side.shape[-2:], mode="bilinear", align_corners=False)
+            top = self.refine[level](side + up)
+            if level == 1:
+                token_map = self.tokens(top)
+        return F.pixel_shuffle(self.anomaly(top), 2)[:, 0], token_map
+
+
+class TypeHead(nn.Module):
+    """Appearance rows [N, K, D] and shape numbers [N, SHAPE_NUMBERS] of regions to type logits [N, T]."""
+
+    def __init__(self, token_dim: int, rows: int, types: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(rows * token_dim + SHAPE_NUMBERS)
+        self.layers = nn.Sequential(
+            nn.Linear(rows * token_dim + SHAPE_NUMBERS, 128), nn.GELU(), nn.Dropout(0.1), nn.Linear(128, types)
+        )
+
+    def forward(self, rows: Tensor, shape: Tensor) -> Tensor:
+        return self.layers(self.norm(torch.cat([rows.flatten(1), shape], dim=1)))

@@ -1,0 +1,133 @@
+"""The region expert as one torch module, and its checkpoint files.
+
+It maps pictures to logits and features; which regions come out is `proposals`, what is pooled is `pooling`.
+"""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from iad_unify.catalog import APPEARANCE_ROWS
+from iad_unify.checkpoint import CONFIG, TENSORS, CheckpointError, read_config
+from iad_unify.region_expert import backbone, pooling
+from iad_unify.region_expert.config import BACKBONES, ExpertConfig
+from iad_unify.region_expert.decoder import Decoder, DetailBranch, TypeHead
+
+_MEAN = (0.485, 0.456, 0.406)  # ImageNet, as DINOv2 was trained
+_STD = (0.229, 0.224, 0.225)
+_RETRAIN = "train one with `iad-unify train region-expert --data procedural --out FOLDER`"
+
+
+class ExpertOutput(NamedTuple):
+    """logits [B, S, S] of the anomaly map at full resolution, features [B, D, S/4, S/4] that tokens are pooled from."""
+
+    logits: Tensor
+    features: Tensor
+
+
+class RegionExpert(nn.Module):
+    """uint8 pictures [B, S, S, 3] (RGB) to `ExpertOutput`."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: ExpertConfig, frozen: backbone.FrozenBackbone | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = frozen or backbone.build(config.backbone, config.backbone_layers)
+        self.detail = DetailBranch(config.widths)
+        self.decoder = Decoder(config.widths, self.backbone.channels, config.token_dim)
+        self.type_head = TypeHead(config.token_dim, APPEARANCE_ROWS, len(config.type_slugs))
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1) * 255, persistent=False)
+        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1) * 255, persistent=False)
+
+    def forward(self, pictures: Tensor) -> ExpertOutput:
+        picture = (pictures.permute(0, 3, 1, 2).float() - self.mean) / self.std  # [B, 3, S, S], channels last in memory
+        logits, features = self.decoder(self.detail(picture), self.backbone(picture))
+        return ExpertOutput(logits.float(), features.float())
+
+    def describe(self, features: Tensor, masks: Tensor, owner: Tensor, content: Tensor) -> tuple[Tensor, Tensor]:
+        """Appearance rows [N, 2, D] and type logits [N, T] of regions; arguments as in `pooling.pool`."""
+        rows = pooling.pool(features, masks, owner, content)
+        return rows, self.type_head(rows, pooling.shape_numbers(masks))
+
+
+def create(config: ExpertConfig, source: str | None = None) -> RegionExpert:
+    """A new expert with untrained heads; the backbone is the configuration's named one, or `source` (directory, hub id).
+
+    Raises OSError when the backbone is not there.
+    """
+    source = source or BACKBONES[config.name]
+    if source is None:
+        return RegionExpert(config)
+    frozen, values = backbone.fetch(source)
+    return RegionExpert(replace(config, backbone=values, backbone_layers=frozen.layers), frozen)
+
+
+def save(model: RegionExpert, folder: Path, config: ExpertConfig | None = None) -> None:
+    """Write config.json and model.safetensors (matrices in fp16, vectors and norm statistics in fp32)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        name: (value.half() if value.ndim > 1 else value.float()).contiguous()
+        for name, value in model.state_dict().items()
+        if not name.endswith("num_batches_tracked")
+    }
+    save_file(tensors, folder / TENSORS)
+    (folder / TENSORS).chmod(0o644)  # safetensors writes files for their owner only
+    text = json.dumps((config or model.config).as_dict(), indent=2, sort_keys=True) + "\n"
+    (folder / CONFIG).write_text(text, encoding="utf-8")
+
+
+def load(folder: Path) -> RegionExpert:
+    """Read a checkpoint as fp32 in evaluation mode; raises CheckpointError."""
+    try:
+        config = ExpertConfig.from_dict(read_config(folder))
+        model = RegionExpert(config)
+        values = {name: value.float() for name, value in load_file(folder / TENSORS).items()}
+        missing, unexpected = model.load_state_dict(values, strict=False)
+    except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
+        raise CheckpointError(folder, _RETRAIN, f"not a region expert ({error})") from error
+    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
+    if missing or unexpected:
+        raise CheckpointError(folder, _RETRAIN, f"tensors do not fit the configuration ({[*missing, *unexpected][:3]})")
+    return model.eval()
+
+
+def start_from(model: RegionExpert, folder: Path) -> int:
+    """Copy every trained tensor of equal name and shape from a checkpoint; returns how many. Raises CheckpointError.
+
+    The type head's last layer is left out when the types differ; the frozen backbone is copied when it has equal shape.
+    """
+    donor = load(folder)
+    same_types = donor.config.type_slugs == model.config.type_slugs
+    own = model.state_dict()
+    taken = {
+        name: value
+        for name, value in donor.state_dict().items()
+        if name in own and own[name].shape == value.shape and (same_types or not name.startswith("type_head.layers.3"))
+    }
+    model.load_state_dict(taken, strict=False)
+    return len(taken)
+
+
+def parameters(model: nn.Module) -> int:
+    """Number of parameters, the frozen ones included."""
+    return sum(value.numel() for value in model.parameters())
+
+
+def fuse(model: RegionExpert) -> RegionExpert:
+    """Fold every batch norm into the convolution before it, in place; evaluation only."""
+    for module in model.modules():
+        if isinstance(module, nn.Sequential):
+            for index in range(len(module) - 1):
+                before, norm = module[index], module[index + 1]
+                if isinstance(before, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                    module[index], module[index + 1] = fuse_conv_bn_eval(before, norm), nn.Identity()
+    return model.eval()

@@ -1,0 +1,193 @@
+"""One training from data to checkpoint: gather, split, build, train, choose thresholds, write."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from iad_unify import resources
+from iad_unify.checkpoint import CONFIG, Card, Figure, write_card
+from iad_unify.data import samples as data_sets
+from iad_unify.data import splits
+from iad_unify.data.samples import DataError, Sample
+from iad_unify.geometry import Letterbox
+from iad_unify.procedural import draw_random
+from iad_unify.region_expert import figures, model, validation
+from iad_unify.region_expert.config import BACKBONES, HEADS, ExpertConfig
+from iad_unify.region_expert.sampling import (
+    Labelled,
+    MixedSource,
+    ProceduralSource,
+    SampleSource,
+    Source,
+    open_sample,
+)
+from iad_unify.region_expert.training import Plan, Progressed, Trainer
+from iad_unify.types import DEFECT_TYPES
+
+PROCEDURAL = "procedural"
+#: First number of the seed of held-out drawings: training uses the plan's seed and step and cannot meet these.
+VALIDATION_STREAM, TEST_STREAM = 7_000_001, 7_000_002
+_VALIDATION_SHARE = 0.2  # of the groups that are learnt from
+_DRAWN_VALIDATION = 240
+_SHEET = 24  # pictures on the overlay sheet
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to train, from what, and where to."""
+
+    data: tuple[str, ...]
+    out: Path
+    config: str = "tiny"
+    backbone: str | None = None
+    init: str = ""  # "", "none", "shipped" or a folder
+    groups: Path | None = None
+    train_share: float = 0.5
+    resume: bool = False
+
+
+def train(order: Order, plan: Plan, console: Console) -> Card:
+    """Carry the order out. Raises DataError, CheckpointError, or OSError for a backbone that is not there."""
+    drawn = PROCEDURAL in order.data
+    found = gather([name for name in order.data if name != PROCEDURAL])
+    slugs = _slugs(found, drawn)
+    order.out.mkdir(parents=True, exist_ok=True)
+    split = _split(found, order, plan.seed)
+    learn, held = splits.select(found, split.train), splits.select(found, split.validation)
+    expert = _build(order, slugs, bool(found), plan.seed, console)
+    config = expert.config
+    held_out = _held_out(held, drawn, config)
+    trainer = Trainer(expert, _source(learn, drawn, config), held_out, plan, console)
+    if order.resume and trainer.resume():
+        console.print(f"going on from step {trainer.done.step}")
+    trainer.run()
+    return _finish(order, plan, trainer, held_out, console)
+
+
+def gather(folders: Sequence[str]) -> list[Sample]:
+    """The samples of all folders; with several, groups are told apart by a `folder:` prefix."""
+    found: list[Sample] = []
+    for folder in folders:
+        part = data_sets.read(Path(folder))
+        prefix = f"{Path(folder).name}:" if len(folders) > 1 else ""
+        found += [replace(sample, group=prefix + sample.group) for sample in part]
+    return found
+
+
+def _slugs(found: Sequence[Sample], drawn: bool) -> tuple[str, ...]:
+    named = {sample.defect_type for sample in found if sample.defect_type}
+    slugs = (*(DEFECT_TYPES if drawn else ()), *sorted(named - set(DEFECT_TYPES if drawn else ())))
+    if not slugs:
+        raise DataError("data", "no defective sample, so no type to learn; add --data procedural")
+    return slugs
+
+
+def _split(found: Sequence[Sample], order: Order, seed: int) -> splits.Split:
+    """The split of the samples, written beside the checkpoint so that the rest can be used for testing."""
+    if not found:
+        return splits.Split((), (), ())
+    split = splits.read(order.groups) if order.groups else splits.by_group(found, order.train_share, _VALIDATION_SHARE, seed)
+    if not splits.select(found, split.train) or not splits.select(found, split.validation):
+        raise DataError(order.groups or "data", "the train or the validation part of the split is empty")
+    splits.write(split, order.out / "groups.json")
+    return split
+
+
+def _build(order: Order, slugs: tuple[str, ...], real: bool, seed: int, console: Console) -> model.RegionExpert:
+    if order.config not in BACKBONES:
+        raise DataError(order.config, f"no such configuration; there are {', '.join(BACKBONES)}")
+    torch.manual_seed(seed)  # the toy backbone and the heads are drawn from it
+    expert = model.create(ExpertConfig(name=order.config, type_slugs=slugs), order.backbone)
+    shipped = resources.weights("region_expert")
+    donor = {"": shipped if real and (shipped / CONFIG).is_file() else None, "none": None, "shipped": shipped}.get(
+        order.init, Path(order.init)
+    )
+    if donor is not None:
+        taken = model.start_from(expert, donor)
+        console.print(f"starting from {donor}: {taken} tensors taken")
+    console.print(f"{order.config}: {model.parameters(expert):,} parameters, types {', '.join(slugs)}")
+    return expert
+
+
+def _source(learn: Sequence[Sample], drawn: bool, config: ExpertConfig) -> Source:
+    sources: list[tuple[Source, float]] = []
+    if learn:
+        sources.append((SampleSource(learn, config.size, config.type_slugs), 0.7))
+    if drawn:
+        sources.append((ProceduralSource(config.size, config.type_slugs), 0.3))
+    return MixedSource(sources)
+
+
+def _held_out(held: Sequence[Sample], drawn: bool, config: ExpertConfig) -> list[validation.Held]:
+    types = {slug: index + 1 for index, slug in enumerate(config.type_slugs)}
+    found = [open_sample(sample, config.size, types) for sample in held]
+    if drawn:
+        found += [drawn_square(VALIDATION_STREAM, index, config) for index in range(_DRAWN_VALIDATION)]
+    order = np.random.default_rng(0).permutation(len(found))  # the first ones are looked at during training
+    return [found[index] for index in order]
+
+
+def drawn_square(stream: int, index: int, config: ExpertConfig) -> validation.Held:
+    """Drawing number `index` of a held-out stream."""
+    drawing = draw_random(np.random.default_rng([stream, index]), config.size, good_share=0.4)
+    labels = np.zeros((config.size, config.size), dtype=np.uint8)
+    for defect in drawing.defects:
+        labels[defect.mask] = 1 + config.type_slugs.index(defect.defect_type)
+    labelled = Labelled(drawing.image, labels, np.ones_like(labels, dtype=bool))
+    return labelled, Letterbox.fit(config.size, config.size, config.size)
+
+
+def _finish(
+    order: Order, plan: Plan, trainer: Trainer, held_out: Sequence[validation.Held], console: Console
+) -> Card:
+    """Thresholds, checkpoint, card and pictures of the averaged model."""
+    expert = trainer.averaged
+    checked = validation.check(expert, held_out)
+    config = replace(expert.config, trained_heads=HEADS)
+    model.save(expert, order.out, config)
+    card = write_card(order.out, _card(order, plan, trainer.done, config, checked, model.parameters(expert)))
+    figures.curves(trainer.done, order.out / "curves.png")
+    figures.overlays(expert, held_out[:_SHEET], checked.proposal_threshold, order.out / "overlays.png")
+    console.print(
+        f"validation: image AUROC {checked.image_auroc:.3f}, image F1 {checked.image_f1:.3f} at "
+        f"{checked.default_threshold:.3f}, pixel AP {checked.pixel_ap:.3f}; written to {order.out}"
+    )
+    return card
+
+
+def _card(
+    order: Order, plan: Plan, done: Progressed, config: ExpertConfig, checked: validation.Checked, parameters: int
+) -> Card:
+    names = tuple(name if name == PROCEDURAL else Path(name).name for name in order.data)
+    command = f"iad-unify train region-expert {' '.join(f'--data {name}' for name in names)} --config {order.config}"
+    command += f" --steps {done.step} --seed {plan.seed} --batch {plan.batch} --out FOLDER"
+    figure = {
+        "validation_image_auroc": Figure(checked.image_auroc, None, command),
+        "validation_pixel_ap": Figure(checked.pixel_ap, None, command),
+    }
+    note = (
+        "Finds anomalous regions in a frame of 256 x 256 pixels (letterboxed), scores them and names their type. "
+        f"Trained with `{command}`. The thresholds were chosen on a validation part (best F1 of the picture decision; "
+        "best pixel IoU). Scores are not comparable between products or model versions: calibrate each camera."
+    )
+    return Card(
+        role="region_expert",
+        config=order.config,
+        parameters=parameters,
+        data=names,
+        steps=done.step,
+        seed=plan.seed,
+        minutes=round(done.seconds / 60, 1),
+        trained_heads=config.trained_heads,
+        figures=figure,
+        default_threshold=round(checked.default_threshold, 4),
+        proposal_threshold=round(checked.proposal_threshold, 4),
+        type_slugs=config.type_slugs,
+        note=note,
+    )
+
+

@@ -1,0 +1,209 @@
+"""Training pictures: where they come from, how they are varied, how they become a batch.
+
+A source yields labelled squares; it knows nothing of the model or the losses.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from iad_unify.data import pictures
+from iad_unify.data.anomalies import add_anomaly
+from iad_unify.data.samples import Sample
+from iad_unify.geometry import Letterbox
+from iad_unify.procedural import draw_random
+
+#: Label of an anomalous pixel whose type nobody knows; 0 is good, 1 + index is a type.
+UNTYPED = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """A square picture with its truth."""
+
+    rgb: NDArray[np.uint8]  # [S, S, 3]
+    labels: NDArray[np.uint8]  # [S, S]: 0 good, 1 + type index, UNTYPED
+    content: NDArray[np.bool_]  # [S, S]: False on the letterbox padding
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tensors of B labelled squares: pictures uint8 [B, S, S, 3], labels uint8 [B, S, S], content bool [B, S, S]."""
+
+    pictures: torch.Tensor
+    labels: torch.Tensor
+    content: torch.Tensor
+
+
+class Source(Protocol):
+    """An endless supply of labelled squares; consecutive calls give different ones."""
+
+    def next(self, rng: np.random.Generator) -> Labelled: ...
+
+
+class ProceduralSource:
+    """Drawings, each used a few times from a pool, because drawing one costs as much as half a training step of it."""
+
+    def __init__(self, size: int, type_slugs: Sequence[str], pool: int = 384, reuse: float = 0.5) -> None:
+        self._size = size
+        self._types = {slug: index + 1 for index, slug in enumerate(type_slugs)}
+        self._pool: list[tuple[Labelled, NDArray[np.uint8]]] = []
+        self._capacity = pool
+        self._reuse = reuse
+
+    def next(self, rng: np.random.Generator) -> Labelled:
+        if len(self._pool) < self._capacity or rng.random() > self._reuse:
+            drawn = self._draw(rng)
+            if len(self._pool) < self._capacity:
+                self._pool.append(drawn)
+            else:
+                self._pool[rng.integers(self._capacity)] = drawn
+        else:
+            drawn = self._pool[rng.integers(len(self._pool))]
+        labelled, clean = drawn
+        if rng.random() < 0.12:  # an anomaly that no generator has a name for
+            donor = self._pool[rng.integers(len(self._pool))][0].rgb
+            rgb, mask = add_anomaly(clean, donor, rng)
+            return Labelled(rgb, np.where(mask, np.uint8(UNTYPED), np.uint8(0)), labelled.content)
+        return labelled
+
+    def _draw(self, rng: np.random.Generator) -> tuple[Labelled, NDArray[np.uint8]]:
+        drawing = draw_random(rng, self._size, good_share=0.3)
+        labels = np.zeros((self._size, self._size), dtype=np.uint8)
+        for defect in drawing.defects:
+            labels[defect.mask] = self._types[defect.defect_type]
+        return Labelled(drawing.image, labels, np.ones_like(labels, dtype=bool)), drawing.clean
+
+
+class SampleSource:
+    """Real pictures: defective ones drawn evenly over their types, good ones, and good ones with a synthetic anomaly."""
+
+    def __init__(self, samples: Sequence[Sample], size: int, type_slugs: Sequence[str]) -> None:
+        self._size = size
+        self._types = {slug: index + 1 for index, slug in enumerate(type_slugs)}
+        self._good = [sample for sample in samples if sample.defect_type is None]
+        self._by_type: list[list[Sample]] = [
+            found for slug in type_slugs if (found := [s for s in samples if s.defect_type == slug])
+        ]
+        self._opened: dict[str, Labelled] = {}
+
+    def next(self, rng: np.random.Generator) -> Labelled:
+        chance = rng.random()
+        if self._by_type and (chance < 0.45 or not self._good):
+            return self._open(_any(self._by_type[rng.integers(len(self._by_type))], rng))
+        good = self._open(_any(self._good, rng))
+        if chance < 0.7:
+            return good
+        rgb, labels = good.rgb, np.zeros_like(good.labels)
+        for _ in range(int(rng.choice([1, 1, 1, 2]))):
+            rgb, mask = add_anomaly(rgb, self._open(_any(self._good, rng)).rgb, rng, good.content)
+            labels[mask] = UNTYPED
+        return Labelled(rgb, labels, good.content)
+
+    def _open(self, sample: Sample) -> Labelled:
+        key = str(sample.image)
+        if key not in self._opened:
+            if len(self._opened) >= 3000:  # about 1 GB of squares of 256; beyond it pictures are read again
+                self._opened.pop(next(iter(self._opened)))
+            self._opened[key] = open_sample(sample, self._size, self._types)[0]
+        return self._opened[key]
+
+
+class MixedSource:
+    """Draws from several sources by weight."""
+
+    def __init__(self, sources: Sequence[tuple[Source, float]]) -> None:
+        self._sources = [source for source, _ in sources]
+        total = sum(weight for _, weight in sources)
+        self._shares = [weight / total for _, weight in sources]
+
+    def next(self, rng: np.random.Generator) -> Labelled:
+        return self._sources[int(rng.choice(len(self._sources), p=self._shares))].next(rng)
+
+
+def open_sample(sample: Sample, size: int, types: dict[str, int]) -> tuple[Labelled, Letterbox]:
+    """Read a sample and letterbox it; a type that `types` does not know is UNTYPED."""
+    rgb = pictures.read_rgb(sample.image)
+    height, width = rgb.shape[:2]
+    letterbox = Letterbox.fit(width, height, size)
+    labels = np.zeros((size, size), dtype=np.uint8)
+    if sample.mask is not None and sample.defect_type is not None:
+        mask = letterbox.apply_mask(pictures.read_mask(sample.mask, width, height))
+        labels[mask] = types.get(sample.defect_type, UNTYPED)
+    return Labelled(letterbox.apply(rgb), labels, content_of(letterbox)), letterbox
+
+
+def content_of(letterbox: Letterbox) -> NDArray[np.bool_]:
+    """bool [S, S]: where the square shows the frame."""
+    content = np.zeros((letterbox.size, letterbox.size), dtype=bool)
+    x, y, w, h = letterbox.inner
+    content[y : y + h, x : x + w] = True
+    return content
+
+
+def _any(samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
+    return samples[int(rng.integers(len(samples)))]
+
+
+def vary(item: Labelled, rng: np.random.Generator) -> Labelled:
+    """Flip, turn, sometimes scale and shift; then brightness, contrast, colour, noise, blur, JPEG."""
+    turn, flip = int(rng.integers(4)) if rng.random() < 0.5 else 0, rng.random() < 0.5
+    rgb, labels, content = (np.rot90(part, turn) for part in (item.rgb, item.labels, item.content))
+    if flip:
+        rgb, labels, content = rgb[:, ::-1], labels[:, ::-1], content[:, ::-1]
+    rgb, labels, content = (np.ascontiguousarray(part) for part in (rgb, labels, content))
+    if rng.random() < 0.4:
+        rgb, labels, content = _place(rgb, labels, content, rng)
+    return Labelled(_relight(rgb, rng), labels, content)
+
+
+def _place(
+    rgb: NDArray[np.uint8], labels: NDArray[np.uint8], content: NDArray[np.bool_], rng: np.random.Generator
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
+    size = rgb.shape[0]
+    matrix = cv2.getRotationMatrix2D((size / 2, size / 2), float(rng.normal(0, 4)), float(np.exp(rng.normal(0, 0.15))))
+    matrix[:, 2] += rng.normal(0, size * 0.05, 2)
+    shape = (size, size)
+    moved = cv2.warpAffine(rgb, matrix, shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    truth = cv2.warpAffine(labels, matrix, shape, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
+    inside = cv2.warpAffine(content.astype(np.uint8), matrix, shape, flags=cv2.INTER_NEAREST)
+    return moved, np.where(inside > 0, truth, 0).astype(np.uint8), inside > 0
+
+
+def _relight(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    table = np.arange(256, dtype=np.float32) / 255
+    curves = np.repeat((table ** np.exp(rng.normal(0, 0.12)))[:, None], 3, axis=1)
+    if rng.random() < 0.3:
+        curves *= 1 + rng.normal(0, 0.05, 3)
+    curves = (curves - 0.5) * np.exp(rng.normal(0, 0.12)) + 0.5 + rng.normal(0, 0.06)
+    out = cv2.LUT(rgb, np.clip(curves * 255, 0, 255).round().astype(np.uint8)[None])
+    if rng.random() < 0.1:
+        out = cv2.GaussianBlur(out, (0, 0), float(rng.uniform(0.3, 0.9)))
+    if rng.random() < 0.3:
+        noise = np.empty(out.shape, dtype=np.int16)
+        cv2.setRNGSeed(int(rng.integers(1 << 30)))
+        cv2.randn(noise, 0, float(rng.uniform(1, 6)))
+        out = np.clip(out + noise, 0, 255).astype(np.uint8)
+    if rng.random() < 0.15:
+        _, data = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 96))])
+        out = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    return out
+
+
+def make_batch(source: Source, count: int, rng: np.random.Generator) -> Batch:
+    """A varied batch from a source."""
+    return collate([vary(source.next(rng), rng) for _ in range(count)])
+
+
+def collate(items: Sequence[Labelled]) -> Batch:
+    """Stack labelled squares into tensors."""
+    return Batch(
+        torch.from_numpy(np.stack([item.rgb for item in items])),
+        torch.from_numpy(np.stack([item.labels for item in items])),
+        torch.from_numpy(np.stack([item.content for item in items])),
+    )

@@ -1,0 +1,101 @@
+"""The region expert behind the tensors of `catalog.REGION_EXPERT`. It returns raw numbers; decisions are the caller's."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from iad_unify.catalog import APPEARANCE_ROWS, EXPERT_SIZE, MAX_REGIONS
+from iad_unify.checkpoint import CheckpointError, UntrainedHead, read_card
+from iad_unify.checkpoint import model_version as version_of
+from iad_unify.geometry import Letterbox
+from iad_unify.masks import encode_window
+from iad_unify.region_expert import model as expert
+from iad_unify.region_expert.config import HEADS
+from iad_unify.region_expert.inspection import Inspected, inspect
+
+Tensors = dict[str, NDArray[np.generic]]
+_TRAIN = "iad-unify train region-expert --data procedural --out FOLDER"
+
+
+class RegionExpertService:
+    """Loads a checkpoint once and answers batches; not thread-safe (one instance per thread or process).
+
+    Raises CheckpointError when the folder is not a region expert of this size, UntrainedHead when a head was never
+    trained. `threads` is torch's process-wide thread count.
+    """
+
+    def __init__(self, checkpoint: Path, threads: int = 1, device: str = "cpu") -> None:
+        torch.set_num_threads(threads)
+        self.model = expert.load(Path(checkpoint))
+        self.card = read_card(checkpoint)
+        self.model_version = version_of(checkpoint)
+        config = self.model.config
+        for head in HEADS:
+            if head not in config.trained_heads:
+                raise UntrainedHead(checkpoint, f"{head} head", _TRAIN)
+        if config.size != EXPERT_SIZE:
+            raise CheckpointError(checkpoint, f"train it with size {EXPERT_SIZE}", f"its input side is {config.size}")
+        expert.fuse(self.model).to(device, memory_format=torch.channels_last)
+        self._slugs = np.array([slug.encode() for slug in config.type_slugs], dtype=object)
+
+    def infer(self, batch: Mapping[str, NDArray[np.generic]]) -> Tensors:
+        """Inputs and outputs as in `catalog.REGION_EXPERT`, each with a leading batch dimension.
+
+        TYPE_LOGITS rows past COUNT are 0. A frame's answer does not depend on the others in its batch, up to the
+        rounding of the convolutions. Raises ValueError on tensors of another shape or a damaged letterbox.
+        """
+        images, thresholds, letterboxes = _checked(batch)
+        found = inspect(
+            self.model,
+            images,
+            letterboxes,
+            [float(row[0]) for row in thresholds],
+            [float(row[1]) for row in thresholds],
+        )
+        return self._packed(found, letterboxes)
+
+    def _packed(self, found: list[Inspected], letterboxes: list[Letterbox]) -> Tensors:
+        count, types = len(found), len(self._slugs)
+        out: Tensors = {
+            "IMAGE_SCORE": np.array([[one.score] for one in found], np.float32),
+            "COUNT": np.array([[len(one.proposals)] for one in found], np.int32),
+            "BOXES": np.zeros((count, MAX_REGIONS, 4), np.float32),
+            "SCORES": np.zeros((count, MAX_REGIONS), np.float32),
+            "TYPE_LOGITS": np.zeros((count, MAX_REGIONS, types), np.float32),
+            "TYPE_SLUGS": np.tile(self._slugs, (count, 1)),
+            "MASKS": np.full((count, MAX_REGIONS), b"", dtype=object),
+            "APPEARANCE": np.zeros((count, MAX_REGIONS, APPEARANCE_ROWS, self.model.config.token_dim), np.float16),
+            "GEOMETRY": np.zeros((count, MAX_REGIONS, 5), np.float32),
+            "MODEL_VERSION": np.full((count, 1), self.model_version.encode(), dtype=object),
+        }
+        for index, (one, letterbox) in enumerate(zip(found, letterboxes, strict=True)):
+            regions = len(one.proposals)
+            out["TYPE_LOGITS"][index, :regions] = one.type_logits
+            out["APPEARANCE"][index, :regions] = one.appearance
+            for row, region in enumerate(one.proposals):
+                rle = encode_window(region.mask, region.x, region.y, letterbox.width, letterbox.height)
+                out["BOXES"][index, row] = region.box
+                out["SCORES"][index, row] = region.score
+                out["MASKS"][index, row] = rle.counts.encode("ascii")
+                out["GEOMETRY"][index, row] = region.geometry(letterbox)
+        return out
+
+
+def _checked(
+    batch: Mapping[str, NDArray[np.generic]],
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], list[Letterbox]]:
+    try:
+        images, boxes, proposal = batch["IMAGE"], batch["LETTERBOX"], batch["PROPOSAL"]
+    except KeyError as error:
+        raise ValueError(f"tensor {error} is missing") from error
+    if images.ndim != 4 or images.shape[1:] != (EXPERT_SIZE, EXPERT_SIZE, 3) or images.dtype != np.uint8:
+        raise ValueError(f"IMAGE is uint8 [B, {EXPERT_SIZE}, {EXPERT_SIZE}, 3], not {images.dtype} {list(images.shape)}")
+    if boxes.shape != (len(images), 5) or proposal.shape != (len(images), 2):
+        raise ValueError(f"LETTERBOX is [B, 5] and PROPOSAL [B, 2], not {list(boxes.shape)} and {list(proposal.shape)}")
+    if not np.isfinite(proposal.astype(np.float64)).all():
+        raise ValueError("PROPOSAL holds a number that is not finite")
+    letterboxes = [Letterbox.from_array(row.astype(np.float32), EXPERT_SIZE) for row in boxes]
+    return images.astype(np.uint8, copy=False), proposal.astype(np.float32), letterboxes
