@@ -100,7 +100,7 @@ def _unpack(rle: Rle) -> NDArray[np.int64]:
 
 
 def decode(rle: Rle) -> NDArray[np.bool_]:
-    """bool [height, width]; raises MaskError when the counts do not fit the frame."""
+    """The mask as bool [height, width]; raises MaskError when the counts do not fit the frame."""
     runs = _unpack(rle)
     values = np.zeros(runs.size, dtype=bool)
     values[1::2] = True

@@ -12,7 +12,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def weights(role: str) -> Path:
-    """The folder of a role's shipped checkpoint; it may not exist before the first training. Unknown roles: ValueError."""
+    """The folder of a role's checkpoint, which may not exist before training; ValueError for an unknown role."""
     if role not in ROLES:
         raise ValueError(f"unknown role {role!r}; the roles are {', '.join(ROLES)}")
     return _place("weights") / role

@@ -79,10 +79,12 @@ def draw_random(
 ) -> Drawing:
     """A random product (or the named one), good with probability `good_share`, else with 1 to `max_defects` defects."""
     chosen = product or PRODUCTS[int(rng.integers(len(PRODUCTS)))]
+    if chosen not in PRODUCTS:
+        raise ValueError(f"unknown product {chosen!r}; the products are {', '.join(PRODUCTS)}")
     if rng.random() < good_share:
         return draw(chosen, rng, size=size)
     count = min(max_defects, 1 + int(rng.geometric(0.6) - 1))
-    usual = USUAL_DEFECTS[chosen] if chosen in USUAL_DEFECTS else DEFECT_TYPES
+    usual = USUAL_DEFECTS[chosen]
     types = [usual[int(index)] for index in rng.integers(len(usual), size=count)]
     return draw(chosen, rng, size=size, defect_types=types)
 

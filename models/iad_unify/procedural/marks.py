@@ -38,6 +38,7 @@ class Patch:
         return float(self.clean[self.depth > 0].mean())
 
     def noise(self, rng: np.random.Generator, grain_px: float) -> Field:
+        """Smooth noise of the patch's size."""
         return smooth(rng, self.clean.shape[0], self.clean.shape[1], grain_px)
 
     def added(self, amount: Field) -> Field:

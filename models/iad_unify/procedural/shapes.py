@@ -69,10 +69,12 @@ def walk(rng: np.random.Generator, spot: Spot, angle: float, step: float, jag: f
 
 
 def stroke(canvas: Canvas, path: NDArray[np.int32], thickness: int) -> None:
+    """Draw an open path, at least one pixel thick."""
     cv2.polylines(canvas, [path], isClosed=False, color=1, thickness=max(1, thickness))
 
 
 def fill(canvas: Canvas, outline: NDArray[np.int32], x: float, y: float) -> None:
+    """Fill a closed outline that is given about (x, y)."""
     cv2.fillPoly(canvas, [outline + np.array([round(x), round(y)], dtype=np.int32)], color=1)
 
 

@@ -94,7 +94,8 @@ def test_a_mask_for_a_real_frame_stays_where_it_is_allowed(defect_type: str) -> 
     allowed[150:600, 300:1000] = True
     for size_hint in (0.0, 60.0):
         mask = defect_mask(defect_type, rng, size_hint, allowed)
-        assert mask.shape == allowed.shape and mask.any()
+        assert mask.shape == allowed.shape
+        assert mask.any()
         assert not (mask & ~allowed).any()
 
 
