@@ -1,14 +1,14 @@
 """Every error that inspectd raises on purpose, named by what the caller should do.
 
-    InspectdError
-      Unavailable      a server is away: retry with backoff; never counts against a frame
-        Overloaded     it is there and refuses more work for now
-      Rejected         the input is bad: dead letter, or INVALID_ARGUMENT
-      ModelFailed      the model broke on this input: three times, then dead letter
-      NotFound         there is no such thing
-      Conflict         it changed meanwhile, or its state does not allow this
-      Expired          a token or a page is older than what is kept
-      Misconfigured    the settings are wrong: stop, exit code 2
+InspectdError
+  Unavailable      a server is away: retry with backoff; never counts against a frame
+    Overloaded     it is there and refuses more work for now
+  Rejected         the input is bad: dead letter, or INVALID_ARGUMENT
+  ModelFailed      the model broke on this input: three times, then dead letter
+  NotFound         there is no such thing
+  Conflict         it changed meanwhile, or its state does not allow this
+  Expired          a token or a page is older than what is kept
+  Misconfigured    the settings are wrong: stop, exit code 2
 """
 
 

@@ -210,4 +210,6 @@ def load_settings(file: Path | None = None, **flags: Any) -> Settings:
         first = error.errors()[0]
         path = ".".join(str(part) for part in first["loc"])
         variable = "INSPECTD_" + path.upper().replace(".", "__")
-        raise Misconfigured(path, str(first["msg"]), f"Set {variable}, or `{path}` in the configuration file") from error
+        raise Misconfigured(
+            path, str(first["msg"]), f"Set {variable}, or `{path}` in the configuration file"
+        ) from error

@@ -1,0 +1,32 @@
+"""Notifications by HTTP POST: the event as protobuf's JSON."""
+
+import httpx
+from google.protobuf.json_format import MessageToJson
+
+from inspectd.convert import event_to_proto
+from inspectd.errors import Rejected, Unavailable
+from inspectd.records import DefectEvent
+
+TIMEOUT_S = 10.0
+
+
+class WebhookNotifier:
+    """One URL; 2xx is taken, 5xx and 429 mean later, anything else means never."""
+
+    def __init__(self, *, url: str) -> None:
+        self._url, self._client = url, httpx.AsyncClient(timeout=TIMEOUT_S)
+
+    async def notify(self, event: DefectEvent) -> None:
+        body = MessageToJson(event_to_proto(event), preserving_proto_field_name=True)
+        headers = {"content-type": "application/json", "ce-id": event.etag, "ce-type": "inspectd.v1.defect-event"}
+        try:
+            response = await self._client.post(self._url, content=body, headers=headers)
+        except httpx.HTTPError as error:
+            raise Unavailable(f"alerts.webhook_url {self._url}: {error!r}") from error
+        if response.status_code >= 500 or response.status_code == 429:
+            raise Unavailable(f"alerts.webhook_url {self._url} answered {response.status_code}")
+        if not response.is_success:
+            raise Rejected("webhook", f"alerts.webhook_url {self._url} answered {response.status_code}")
+
+    async def close(self) -> None:
+        await self._client.aclose()

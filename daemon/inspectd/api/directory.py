@@ -1,0 +1,64 @@
+"""The cameras as the daemon sees them: the ledger's counts beside the threshold in force. Knows no transport."""
+
+import asyncio
+
+from inspectd.api.services import CameraThresholds, CardSource
+from inspectd.errors import NotFound, Unavailable
+from inspectd.inspections.ledger import CameraCounts, InspectionLedger
+from inspectd.records import CameraStatus, Threshold
+from inspectd.thresholds.store import ThresholdStore
+
+#: What stands for a threshold while the served model cannot be asked for its default.
+UNKNOWN_THRESHOLD = Threshold(0.0, "")
+
+
+class CameraDirectory:
+    """Every camera that has sent a frame or has a threshold."""
+
+    def __init__(
+        self, *, ledger: InspectionLedger, store: ThresholdStore, thresholds: CameraThresholds, cards: CardSource
+    ) -> None:
+        self._ledger, self._store, self._thresholds, self._cards = ledger, store, thresholds, cards
+
+    async def list(self) -> tuple[CameraStatus, ...]:
+        """By id. Raises Unavailable when a threshold cannot be told."""
+        cameras = await self._counts()
+        card = await self._cards.card()
+        found = await asyncio.gather(*(self._thresholds.find(camera, card) for camera in cameras))
+        return tuple(_status(counts, threshold) for counts, threshold in zip(cameras.values(), found, strict=True))
+
+    async def list_at_hand(self) -> tuple[CameraStatus, ...]:
+        """By id, with UNKNOWN_THRESHOLD while the model is away: for a display that must show the counts anyway."""
+        try:
+            return await self.list()
+        except Unavailable:
+            cameras = await self._counts()
+            return tuple(_status(counts, UNKNOWN_THRESHOLD) for counts in cameras.values())
+
+    async def get(self, camera_id: str) -> CameraStatus:
+        """Raises NotFound, Unavailable."""
+        counts = (await self._counts()).get(camera_id)
+        if counts is None:
+            raise NotFound(f"no camera {camera_id!r} has sent a frame or has a threshold")
+        return _status(counts, await self._thresholds.find(camera_id, await self._cards.card()))
+
+    async def calibrated(self, camera_id: str, threshold: Threshold) -> CameraStatus:
+        """A camera whose threshold was set just now."""
+        counts = (await self._counts()).get(camera_id, CameraCounts(camera_id, 0, 0, None))
+        return _status(counts, threshold)
+
+    async def _counts(self) -> dict[str, CameraCounts]:
+        seen = {counts.camera_id: counts for counts in await self._ledger.cameras()}
+        for camera_id in await self._store.cameras():
+            seen.setdefault(camera_id, CameraCounts(camera_id, 0, 0, None))
+        return dict(sorted(seen.items()))
+
+
+def _status(counts: CameraCounts, threshold: Threshold) -> CameraStatus:
+    return CameraStatus(
+        camera_id=counts.camera_id,
+        threshold=threshold,
+        inspected_count=counts.inspected_count,
+        defect_count=counts.defect_count,
+        last_capture_time=counts.last_capture_time,
+    )

@@ -1,0 +1,157 @@
+"""One service's process: started apart from us, recorded, recognised, stopped. It knows no service.
+
+A process is ours only while its number, its start time and the machine's boot are those of the record; a number that was
+given to another process since is never signalled.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inspectd.stack import launch
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How a service is started and stopped."""
+
+    argv: tuple[str, ...]
+    environment: Mapping[str, str] = field(default_factory=dict)  # on top of ours
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_timeout_s: float = 20.0
+    fingerprint: str = ""  # a running service with another one is started anew
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What was written down about a process when it started."""
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+    fingerprint: str
+    start_time: float  # seconds since the epoch
+    command: tuple[str, ...]
+
+
+#: Children of this process, so that they are reaped; services of an earlier run are not in it.
+_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
+
+
+class ServiceProcess:
+    """The process of one service under a state directory: `run/<name>.json` and `logs/<name>.log`."""
+
+    def __init__(self, name: str, state_dir: Path) -> None:
+        self.name = name
+        self.record_path = state_dir / "run" / f"{name}.json"
+        self.log_path = state_dir / "logs" / f"{name}.log"
+
+    def record(self) -> Record | None:
+        """The record, whether its process lives or not."""
+        try:
+            values = json.loads(self.record_path.read_text())
+            return Record(
+                pid=int(values["pid"]),
+                start_ticks=int(values["start_ticks"]),
+                boot_id=str(values["boot_id"]),
+                fingerprint=str(values["fingerprint"]),
+                start_time=float(values["start_time"]),
+                command=tuple(values["command"]),
+            )
+        except (FileNotFoundError, json.JSONDecodeError, KeyError, TypeError, ValueError):
+            return None
+
+    def running(self) -> Record | None:
+        """The record of the living process; None when it is gone, also when its number is another's by now."""
+        record = self.record()
+        if record is None:
+            return None
+        _reap(record.pid)
+        now = launch.identity(record.pid)
+        same = now is not None and (now["start_ticks"], now["boot_id"]) == (record.start_ticks, record.boot_id)
+        return record if same else None
+
+    def start(self, plan: Launch, *, die_with_parent: bool = False, record_timeout_s: float = 30.0) -> Record:
+        """Starts the service in a session of its own; output is appended to the log. Raises OSError."""
+        self.record_path.parent.mkdir(parents=True, exist_ok=True)
+        self.log_path.parent.mkdir(parents=True, exist_ok=True)
+        self.record_path.unlink(missing_ok=True)
+        options = {
+            "fingerprint": plan.fingerprint,
+            "start_time": time.time(),
+            "die_with_parent": die_with_parent,
+            "parent": os.getpid(),
+        }
+        launcher = [sys.executable, "-I", "-S", launch.__file__, str(self.record_path), json.dumps(options)]
+        with self.log_path.open("ab") as log:
+            child = subprocess.Popen(
+                [*launcher, *plan.argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, **plan.environment},
+                start_new_session=True,
+            )
+        _CHILDREN[child.pid] = child
+        return self._await_record(child, record_timeout_s)
+
+    def _await_record(self, child: subprocess.Popen[bytes], timeout_s: float) -> Record:
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            record = self.record()
+            if record is not None:
+                return record
+            if child.poll() is not None:
+                break
+            time.sleep(0.01)
+        raise OSError(f"{self.name} could not be started: {self.log_tail(3) or 'it ended at once'}")
+
+    def stop(self, stop_signal: signal.Signals = signal.SIGTERM, timeout_s: float = 20.0) -> bool:
+        """Asks the process to end, then kills it; returns whether there was one. Its record goes with it."""
+        record = self.running()
+        if record is not None:
+            self.signal(stop_signal)
+            if not self.wait_gone(timeout_s):
+                self.signal(signal.SIGKILL)
+                self.wait_gone(10.0)
+        self.record_path.unlink(missing_ok=True)
+        return record is not None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to the process if it is still the recorded one."""
+        record = self.running()
+        if record is not None:
+            try:
+                os.kill(record.pid, number)
+            except ProcessLookupError:
+                return
+
+    def wait_gone(self, timeout_s: float) -> bool:
+        """Whether the process ended within the time."""
+        deadline = time.monotonic() + timeout_s
+        while self.running() is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        return True
+
+    def log_tail(self, lines: int = 20) -> str:
+        """The last lines of the log."""
+        try:
+            with self.log_path.open("rb") as log:
+                log.seek(max(0, self.log_path.stat().st_size - 64 * 1024))
+                return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:])
+        except FileNotFoundError:
+            return ""
+
+
+def _reap(pid: int) -> None:
+    child = _CHILDREN.get(pid)
+    if child is not None and child.poll() is not None:
+        del _CHILDREN[pid]

@@ -1,0 +1,75 @@
+"""The models on this machine, each in a worker process: the embedded mode's adapters. They do what Triton's do."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inspectd.records import Findings, Image
+from inspectd.vision.editor import Edit
+from inspectd.vision.expert import ExpertCard
+from inspectd.vision.explainer import Piece, Question
+from inspectd.vision.process import ModelProcess, Tensors
+from inspectd.vision.tensors import (
+    card_from_tensors,
+    editor_inputs,
+    expert_inputs,
+    explainer_inputs,
+    findings_from_tensors,
+    picture_from_tensors,
+)
+from inspectd.vision.warmup import blank_image
+
+
+def _row(tensors: Tensors) -> Tensors:
+    return {name: values[0] for name, values in tensors.items()}
+
+
+class LocalRegionExpert:
+    """Frames that wait together are inspected in one batch, by the process's own batcher."""
+
+    def __init__(self, *, process: ModelProcess) -> None:
+        self._process = process
+
+    async def describe(self) -> ExpertCard:
+        return card_from_tensors(await self._infer(blank_image(), 0.0))
+
+    async def find_regions(self, image: Image, proposal: float = 0.0) -> Findings:
+        return findings_from_tensors(await self._infer(image, proposal), 0, image)
+
+    async def close(self) -> None:
+        await self._process.close()
+
+    async def _infer(self, image: Image, proposal: float) -> Tensors:
+        outputs = await self._process.call(_row(expert_inputs([image], proposal)))
+        return {name: values[None] for name, values in outputs.items()}
+
+
+class LocalExplainer:
+    """Questions that wait together are answered in one batch."""
+
+    def __init__(self, *, process: ModelProcess) -> None:
+        self._process = process
+
+    async def answer(self, question: Question) -> AsyncIterator[Piece]:
+        version = await self._process.start()
+        async with aclosing(self._process.stream(explainer_inputs(question))) as messages:
+            async for _, (text, _final) in messages:
+                yield Piece(text, version)
+
+    async def close(self) -> None:
+        await self._process.close()
+
+
+class LocalDefectEditor:
+    """One edit at a time; the process starts at the first."""
+
+    def __init__(self, *, process: ModelProcess) -> None:
+        self._process = process
+
+    async def paint(self, edit: Edit) -> NDArray[np.uint8]:
+        return picture_from_tensors(await self._process.call(editor_inputs(edit)), edit)
+
+    async def close(self) -> None:
+        await self._process.close()

@@ -1,0 +1,65 @@
+"""Findings of a picture, from the cache or from the expert. The one place that knows what the cache key is made of."""
+
+import asyncio
+from dataclasses import dataclass
+
+from inspectd.frames.decode import decode_image
+from inspectd.metrics import Metrics
+from inspectd.records import Findings
+from inspectd.tokens.cache import TokenCache, TokenKey
+from inspectd.vision.expert import ExpertCard, RegionExpert
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Findings, and whether they came from the cache."""
+
+    findings: Findings
+    cached: bool
+
+
+class Sight:
+    """Looks at a picture once: the same bytes under the same model and proposal are answered from the cache."""
+
+    def __init__(self, *, expert: RegionExpert, tokens: TokenCache, max_pixels: int, metrics: Metrics) -> None:
+        self._expert, self._tokens, self._max_pixels, self._metrics = expert, tokens, max_pixels, metrics
+        self._card: ExpertCard | None = None
+
+    async def card(self) -> ExpertCard:
+        """What the served expert says of itself, asked once per model version. Raises Unavailable."""
+        if self._card is None:
+            self._card = await self._expert.describe()
+        return self._card
+
+    async def look(self, data: bytes, sha256: str, threshold: float | None = None) -> Sighting:
+        """Findings of an encoded picture; `threshold` is the decision's, so that no region it needs is left unproposed.
+
+        Raises Rejected (a bad picture), Unavailable, ModelFailed.
+        """
+        card = await self.card()
+        key = _key(sha256, card, threshold)
+        findings = await self._recall(key)
+        if findings is not None:
+            return Sighting(findings, cached=True)
+        image = await asyncio.to_thread(decode_image, data, self._max_pixels)
+        with self._metrics.inference.time():
+            findings = await self._expert.find_regions(image, key.proposal)
+        if findings.model_version != card.model_version:
+            self._card = None  # another version is served now: ask it for its defaults before the next frame
+        await self._tokens.put(TokenKey(sha256, findings.model_version, key.proposal), findings)
+        return Sighting(findings, cached=False)
+
+    async def recall(self, sha256: str, threshold: float | None = None) -> Findings | None:
+        """Cached findings of a picture under the served model, without the picture. Raises Unavailable."""
+        return await self._recall(_key(sha256, await self.card(), threshold))
+
+    async def _recall(self, key: TokenKey) -> Findings | None:
+        findings = await self._tokens.get(key)
+        self._metrics.cache.labels("miss" if findings is None else "hit").inc()
+        return findings
+
+
+def _key(sha256: str, card: ExpertCard, threshold: float | None) -> TokenKey:
+    # Fewer proposals than the card's would hide what people want to see; a lower decision threshold needs more of them.
+    proposal = card.proposal_threshold if threshold is None else min(card.proposal_threshold, threshold)
+    return TokenKey(sha256=sha256, model_version=card.model_version, proposal=proposal)

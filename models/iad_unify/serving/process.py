@@ -1,0 +1,186 @@
+"""One served model in a process of its own: `python -m iad_unify.serving.process ROLE FD …`, for machines without Triton.
+
+Speaks pickled messages over an inherited socket. It batches what has arrived, like Triton's dynamic batcher, and knows
+nothing of queues, retries or who asks. It ends when the socket closes, so it never outlives its parent.
+
+In:  ("call", id, tensors) | ("cancel", id)
+Out: ("ready", model version, None) | ("result", id, tensors) | ("piece", id, (text, final)) | ("error", id, text) | ("refused", None, text)
+"""
+
+import argparse
+import logging
+import signal
+from collections.abc import Mapping, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iad_unify.checkpoint import CheckpointError
+
+Tensors = Mapping[str, NDArray[Any]]
+Call = tuple[int, Tensors]
+
+log = logging.getLogger(__name__)
+
+
+class Served(Protocol):
+    """A loaded model that answers calls over a connection."""
+
+    model_version: str
+
+    def answer(self, calls: Sequence[Call], inbox: "Inbox") -> None:
+        """Answers every call, each with its own result, pieces or error."""
+
+
+class Inbox:
+    """What has arrived: calls in order, and the ids that were cancelled."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._calls: list[Call] = []
+        self._cancelled: set[int] = set()
+
+    def next_batch(self, limit: int) -> list[Call]:
+        """Waits for a call and returns it with the others that are there. Raises EOFError when the parent is gone."""
+        while True:
+            self._drain(wait=not self._calls)
+            batch, self._calls = self._calls[:limit], self._calls[limit:]
+            wanted = [call for call in batch if call[0] not in self._cancelled]
+            self._cancelled -= {call[0] for call in batch}
+            if wanted:
+                return wanted
+
+    def cancelled(self, call_id: int) -> bool:
+        """Whether the parent has lost interest in a call that is being answered."""
+        self._drain(wait=False)
+        return call_id in self._cancelled
+
+    def send(self, kind: str, call_id: int | None, payload: Any) -> None:
+        """One message to the parent."""
+        self.connection.send((kind, call_id, payload))
+
+    def _drain(self, *, wait: bool) -> None:
+        while wait or self.connection.poll(0):
+            message = self.connection.recv()
+            if message[0] == "call":
+                self._calls.append((message[1], message[2]))
+                wait = False
+            else:
+                self._cancelled.add(message[1])
+
+
+class ServedExpert:
+    """The region expert: equal shapes, one stacked batch."""
+
+    def __init__(self, checkpoint: Path, threads: int) -> None:
+        from iad_unify.serving.region_expert import RegionExpertService
+
+        self._service = RegionExpertService(checkpoint, threads=threads)
+        self.model_version = self._service.model_version
+
+    def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:
+        try:
+            names = calls[0][1].keys()
+            outputs = self._service.infer({name: np.stack([tensors[name] for _, tensors in calls]) for name in names})
+        except Exception as error:  # a batch that broke tells nothing of the single frames: try each alone
+            if len(calls) == 1:
+                _report(inbox, calls[0][0], error)
+                return
+            for call in calls:
+                self.answer([call], inbox)
+            return
+        for row, (call_id, _) in enumerate(calls):
+            inbox.send("result", call_id, {name: values[row] for name, values in outputs.items()})
+
+
+class ServedExplainer:
+    """The explainer: one padded batch, pieces as they come."""
+
+    def __init__(self, checkpoint: Path, threads: int) -> None:
+        from iad_unify.serving.explainer import ExplainerService
+
+        self._service = ExplainerService(checkpoint, threads=threads)
+        self.model_version = self._service.model_version
+
+    def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:
+        ids = [call_id for call_id, _ in calls]
+        try:
+            self._service.generate(
+                [tensors for _, tensors in calls],
+                lambda index, text, final: inbox.send("piece", ids[index], (text, final)),
+                lambda index: inbox.cancelled(ids[index]),
+            )
+        except EOFError:
+            raise
+        except Exception as error:  # one bad request must not take the others of its batch along
+            if len(calls) == 1:
+                _report(inbox, ids[0], error)
+                return
+            for call in calls:
+                self.answer([call], inbox)
+
+
+class ServedEditor:
+    """The defect editor: one edit at a time, since frames differ in size."""
+
+    def __init__(self, checkpoint: Path, explainer: Path, threads: int) -> None:
+        from iad_unify.serving.defect_editor import DefectEditorService
+
+        self._service = DefectEditorService(checkpoint, explainer, threads=threads)
+        self.model_version = self._service.model_version
+
+    def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:
+        for call_id, tensors in calls:
+            try:
+                inbox.send("result", call_id, self._service.infer(tensors))
+            except Exception as error:  # reported to the caller, who decides whether to try again
+                _report(inbox, call_id, error)
+
+
+def load(role: str, checkpoint: Path, explainer: Path | None, threads: int) -> Served:
+    """The model of a role. Raises CheckpointError."""
+    if role == "region_expert":
+        return ServedExpert(checkpoint, threads)
+    if role == "explainer":
+        return ServedExplainer(checkpoint, threads)
+    if role == "defect_editor" and explainer is not None:
+        return ServedEditor(checkpoint, explainer, threads)
+    raise ValueError(f"no such role: {role}")
+
+
+def _report(inbox: Inbox, call_id: int, error: Exception) -> None:
+    log.warning("call %d failed", call_id, exc_info=error)
+    inbox.send("error", call_id, f"{type(error).__name__}: {error}")
+
+
+def main() -> None:
+    """Loads the model, says so, and answers until the parent closes the socket."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("role")
+    parser.add_argument("fd", type=int)
+    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--explainer", type=Path)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--max-batch-size", type=int, default=8)
+    arguments = parser.parse_args()
+    # Ctrl-C reaches the whole terminal group; the parent ends this process by closing the socket, after its own drain.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    inbox = Inbox(Connection(arguments.fd))
+    try:
+        served = load(arguments.role, arguments.checkpoint, arguments.explainer, arguments.threads)
+    except (CheckpointError, OSError, ValueError) as error:
+        inbox.send("refused", None, str(error))
+        return
+    inbox.send("ready", None, served.model_version)
+    try:
+        while True:
+            served.answer(inbox.next_batch(arguments.max_batch_size), inbox)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # the parent is gone
+
+
+if __name__ == "__main__":
+    main()
