@@ -18,6 +18,7 @@ class RegionQwen(Qwen3_5ForConditionalGeneration):
     def __init__(self, config: Qwen3_5Config) -> None:
         super().__init__(config)
         self.region_projection = RegionProjection(config)
+        self.loss_type = "ForCausalLM"  # the base class looks it up by class name, which this one lacks
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:

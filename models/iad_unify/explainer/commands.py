@@ -1,0 +1,157 @@
+"""`iad-unify train explainer` and `iad-unify evaluate understanding`: options in, progress and files out.
+
+Registered by `iad_unify.cli`. Heavy imports happen inside the commands.
+"""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from iad_unify.explainer.session import Session
+
+ThreadsOption = Annotated[int, typer.Option(min=1, help="Processor threads.")]
+ExpertOption = Annotated[Path, typer.Option(help="Checkpoint folder of the region expert whose tokens are read.")]
+
+
+def train(
+    expert: ExpertOption,
+    out: Annotated[Path, typer.Option(help="Checkpoint folder to write; its `state` keeps what --resume needs.")],
+    data: Annotated[str, typer.Option(help="Training data; only `procedural`.")] = "procedural",
+    config: Annotated[str, typer.Option(help="tiny (from scratch) or full (a pretrained Qwen3.5, see --base).")] = "tiny",
+    base: Annotated[str, typer.Option(help="full: local directory or hub id, such as Qwen/Qwen3.5-4B.")] = "",
+    minutes: Annotated[float, typer.Option(min=0, help="Processor minutes of training; 0 for no limit.")] = 14.0,
+    steps: Annotated[int, typer.Option(min=0, help="Steps of training; 0 for no limit.")] = 0,
+    drawings: Annotated[int, typer.Option(min=8, help="Drawings to look at before training.")] = 6000,
+    batch: Annotated[int, typer.Option(min=1, help="Questions per step.")] = 16,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 1.5e-3,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of drawings, questions and weights.")] = 0,
+    threads: ThreadsOption = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+) -> None:
+    """Train the explainer on a frozen region expert's tokens. Ctrl-C saves; the same command with --resume goes on."""
+    from rich.console import Console
+
+    from iad_unify.checkpoint import CheckpointError
+    from iad_unify.explainer.session import Order, open_session
+    from iad_unify.explainer.training import Schedule
+
+    if config not in ("tiny", "full"):
+        raise typer.BadParameter(f"{config!r} is not tiny or full", param_hint="--config")
+    if (config == "full") != bool(base):
+        raise typer.BadParameter("goes with --config full, and only with it", param_hint="--base")
+    if data != "procedural":
+        raise typer.BadParameter("the explainer trains on `procedural` only", param_hint="--data")
+    if not minutes and not steps:
+        raise typer.BadParameter("set one of --minutes and --steps", param_hint="--minutes")
+    _limit_threads(threads)
+    console = Console()
+    order = Order(expert, out, config, base, drawings, resume, device)
+    schedule = Schedule(minutes=minutes, steps=steps, batch=batch, learning_rate=learning_rate, seed=seed)
+    try:
+        with _bar(console, "looking at drawings", drawings) as advance:
+            session = open_session(order, schedule, lambda stage, done, of: advance(done, ""))
+        finished = _run(session, console)
+        card = session.finish()
+    except CheckpointError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        raise typer.Exit(2) from error
+    console.print(f"{out}: version {card.model_version}, {card.steps} steps, {card.minutes:g} min")
+    if not finished:
+        console.print("stopped early; go on with the same command and --resume")
+        raise typer.Exit(130)
+
+
+def evaluate(
+    checkpoint: Annotated[Path, typer.Option(help="Checkpoint folder of the explainer.")],
+    expert: ExpertOption,
+    out: Annotated[Path, typer.Option(help="Report, JSON.")],
+    data: Annotated[str, typer.Option(help="procedural:test or procedural:validation.")] = "procedural:test",
+    pictures: Annotated[int, typer.Option(min=8, help="Drawings to ask about.")] = 400,
+    resamples: Annotated[int, typer.Option(min=10, help="Bootstrap resamples, by drawing.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of drawings and questions.")] = 0,
+    threads: ThreadsOption = 1,
+    record: Annotated[bool, typer.Option("--record", help="Write the figures into the checkpoint's card.")] = False,
+) -> None:
+    """Measure what the explainer understands: generated text, parsed and compared, with 95 % intervals."""
+    from rich.console import Console
+
+    from iad_unify.checkpoint import CheckpointError
+    from iad_unify.explainer import evaluation
+
+    name, _, split = data.partition(":")
+    if name != "procedural" or split not in ("test", "validation"):
+        raise typer.BadParameter("procedural:test or procedural:validation", param_hint="--data")
+    _limit_threads(threads)
+    console = Console()
+    order = evaluation.Order(checkpoint, expert, out, split, pictures, resamples, seed, record)
+    try:
+        with _bar(console, "asking", 1.0) as advance:
+            report = evaluation.evaluate(order, lambda share: advance(share, ""))
+    except CheckpointError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        raise typer.Exit(2) from error
+    for line in evaluation.lines(report):
+        console.print(line, markup=False, highlight=False)
+
+
+def _run(session: "Session", console: "Console") -> bool:
+    """True when the schedule ended, False when Ctrl-C or SIGTERM ended it."""
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with _bar(console, "training", 1.0) as advance:
+            session.trainer.run(
+                lambda done, share: advance(share, f"step {done.steps} loss {done.loss:.4f}"), session.checkpoint
+            )
+        return True
+    except KeyboardInterrupt:
+        return False
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _bar(console: "Console", title: str, total: float) -> Iterator[Any]:
+    """A bar with the time left on a terminal, a line every half minute in a log."""
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    logged = time.monotonic()
+    with Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=120) as progress:
+        task = progress.add_task(title, total=total, note="")
+
+        def advance(done: float, note: str) -> None:
+            nonlocal logged
+            progress.update(task, completed=done, note=note)
+            if not console.is_terminal and time.monotonic() - logged > 30:
+                console.print(f"{title}: {100 * done / total:.0f} % {note}")
+                logged = time.monotonic()
+
+        yield advance
+
+
+def _limit_threads(threads: int) -> None:
+    import cv2
+    import torch
+
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)

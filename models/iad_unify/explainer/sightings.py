@@ -1,0 +1,154 @@
+"""What the frozen expert sees in drawn frames: tokens of the drawn defects (oracle) and of its proposals (predicted).
+
+Computed once and kept in a file, so that a training step costs only the language model. Knows no questions.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from iad_unify.catalog import EXPERT_SIZE
+from iad_unify.checkpoint import CheckpointError
+from iad_unify.geometry import Letterbox, geometry_of_mask
+from iad_unify.masks import Rle, decode, encode, encode_window
+from iad_unify.procedural import Drawing, DrawnDefect, draw_random
+from iad_unify.region_expert import model as expert
+from iad_unify.region_expert.inspection import describe, maps
+from iad_unify.region_expert.proposals import propose, smooth
+from iad_unify.types import UNKNOWN
+
+#: Independent streams of drawings.
+SPLITS = {"train": 0, "validation": 1, "test": 2}
+#: Smallest proposal that is kept, original pixels, as the daemon asks for.
+MIN_AREA_PX = 12.0
+#: Frames in one pass through the expert.
+CHUNK = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Regions:
+    """Regions of one frame in order of score."""
+
+    appearance: NDArray[np.float16]  # [R, K, D]
+    geometry: NDArray[np.float32]  # [R, 5]
+    type_logits: NDArray[np.float32]  # [R, T], the expert's
+    rles: tuple[Rle, ...]  # on the frame
+    drawn_types: tuple[str, ...]  # what was drawn there; `unknown` where nothing was
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One drawn frame. `oracle` are the drawn defects, `predicted` the expert's proposals."""
+
+    product: str
+    width: int
+    height: int
+    oracle: Regions
+    predicted: Regions
+
+
+class Spotter:
+    """Draws frames and looks at them with a frozen expert."""
+
+    def __init__(self, checkpoint: Path, proposal_threshold: float, good_share: float = 0.04) -> None:
+        self.model = expert.fuse(expert.load(checkpoint)).to(memory_format=torch.channels_last)
+        if self.model.config.size != EXPERT_SIZE:
+            raise CheckpointError(
+                checkpoint, f"train it with size {EXPERT_SIZE}", f"its side is {self.model.config.size}"
+            )
+        self._threshold, self._good_share = proposal_threshold, good_share
+
+    def see(self, split: str, seed: int, indices: Sequence[int]) -> list[Sighting]:
+        """The frames of a split by index; the same arguments give the same drawings."""
+        drawings = [self._draw(np.random.default_rng((seed, SPLITS[split], index))) for index in indices]
+        boxes = [Letterbox.fit(one.image.shape[1], one.image.shape[0], EXPERT_SIZE) for one in drawings]
+        squares = [box.apply(one.image) for box, one in zip(boxes, drawings, strict=True)]
+        raw, features = maps(self.model, np.stack(squares))
+        return [
+            self._sighting(drawing, box, raw[index], features[index : index + 1])
+            for index, (drawing, box) in enumerate(zip(drawings, boxes, strict=True))
+        ]
+
+    def _draw(self, rng: np.random.Generator) -> Drawing:
+        drawing = draw_random(rng, EXPERT_SIZE, good_share=self._good_share)
+        return cropped(drawing, rng) if rng.random() < 0.4 else drawing
+
+    def _sighting(self, drawing: Drawing, box: Letterbox, raw: NDArray[np.float32], features: torch.Tensor) -> Sighting:
+        smoothed = smooth(raw, box, self.model.config.smoothing_px)
+        height, width = drawing.image.shape[:2]
+        return Sighting(
+            drawing.product,
+            width,
+            height,
+            self._oracle(drawing, box, smoothed, features),
+            self._predicted(drawing, box, smoothed, features),
+        )
+
+    def _oracle(
+        self, drawing: Drawing, box: Letterbox, smoothed: NDArray[np.float32], features: torch.Tensor
+    ) -> Regions:
+        squares = [box.apply_mask(defect.mask) for defect in drawing.defects]
+        order = sorted(range(len(squares)), key=lambda index: -float(smoothed[squares[index]].max()))
+        defects = [drawing.defects[index] for index in order]
+        appearance, logits = describe(self.model, features, [squares[index] for index in order], box)
+        return Regions(
+            appearance,
+            _stacked([geometry_of_mask(defect.mask) for defect in defects]),
+            logits,
+            tuple(encode(defect.mask) for defect in defects),
+            tuple(defect.defect_type for defect in defects),
+        )
+
+    def _predicted(
+        self, drawing: Drawing, box: Letterbox, smoothed: NDArray[np.float32], features: torch.Tensor
+    ) -> Regions:
+        proposals = propose(smoothed, box, self._threshold, MIN_AREA_PX)
+        appearance, logits = describe(self.model, features, [proposal.square for proposal in proposals], box)
+        rles = tuple(encode_window(one.mask, one.x, one.y, box.width, box.height) for one in proposals)
+        return Regions(
+            appearance,
+            _stacked([proposal.geometry(box) for proposal in proposals]),
+            logits,
+            rles,
+            tuple(_drawn_type(decode(rle), drawing.defects) for rle in rles),
+        )
+
+
+def cropped(drawing: Drawing, rng: np.random.Generator) -> Drawing:
+    """A wide or tall frame cut out of a square drawing, or the drawing itself when the cut would meet a defect."""
+    side = drawing.image.shape[0]
+    kept = int(rng.integers(side // 2, side))
+    start = int(rng.integers(0, side - kept + 1))
+    wide = rng.random() < 0.75
+    window = (slice(start, start + kept), slice(None)) if wide else (slice(None), slice(start, start + kept))
+    masks = [defect.mask[window] for defect in drawing.defects]
+    if any(mask.sum() != defect.mask.sum() for mask, defect in zip(masks, drawing.defects, strict=True)):
+        return drawing
+    defects = tuple(DrawnDefect(one.defect_type, mask) for one, mask in zip(drawing.defects, masks, strict=True))
+    return Drawing(drawing.product, drawing.image[window].copy(), drawing.clean[window].copy(), defects)
+
+
+def _drawn_type(mask: NDArray[np.bool_], defects: Sequence[DrawnDefect]) -> str:
+    """The type of the defect that the mask covers most of; `unknown` when it covers none."""
+    shares = [(int((mask & defect.mask).sum()), defect.defect_type) for defect in defects]
+    overlap, defect_type = max(shares, default=(0, UNKNOWN))
+    return defect_type if overlap > 0 else UNKNOWN
+
+
+def _stacked(rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    return np.stack(rows) if rows else np.zeros((0, 5), np.float32)
+
+
+def gather(
+    spotter: Spotter, split: str, seed: int, count: int, advance: Callable[[int], None] = lambda done: None
+) -> list[Sighting]:
+    """`count` sightings of a split; `advance` is called with the number done so far."""
+    found: list[Sighting] = []
+    for start in range(0, count, CHUNK):
+        found.extend(spotter.see(split, seed, range(start, min(start + CHUNK, count))))
+        advance(len(found))
+    return found

@@ -1,0 +1,58 @@
+"""Sightings in one .npz file without pickled objects, so that a second run need not look at the frames again."""
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from iad_unify.explainer.sightings import Regions, Sighting
+from iad_unify.masks import Rle
+
+
+def write(path: Path, key: str, sightings: Sequence[Sighting]) -> None:
+    """Write sightings; `key` says what made them and must be given again to read them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    groups = [regions for sighting in sightings for regions in (sighting.oracle, sighting.predicted)]
+    draft = path.with_suffix(".part.npz")
+    np.savez_compressed(
+        draft,
+        key=np.array(key),
+        products=np.array([sighting.product for sighting in sightings]),
+        sizes=np.array([(sighting.width, sighting.height) for sighting in sightings], np.int32),
+        counts=np.array([len(group.rles) for group in groups], np.int32),
+        appearance=np.concatenate([group.appearance for group in groups]),
+        geometry=np.concatenate([group.geometry for group in groups]),
+        type_logits=np.concatenate([group.type_logits for group in groups]),
+        rles=np.array([rle.counts for group in groups for rle in group.rles]),
+        drawn_types=np.array([slug for group in groups for slug in group.drawn_types]),
+    )
+    draft.replace(path)
+
+
+def read(path: Path, key: str) -> list[Sighting] | None:
+    """The sightings, or None when there is no such file, it was made with another key, or it is damaged."""
+    try:
+        with np.load(path) as file:
+            arrays = dict(file)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+    if str(arrays["key"]) != key:
+        return None
+    ends = np.cumsum(arrays["counts"])
+    found = []
+    for index, (width, height) in enumerate(arrays["sizes"].tolist()):
+        both = []
+        for group in (2 * index, 2 * index + 1):
+            rows = slice(int(ends[group] - arrays["counts"][group]), int(ends[group]))
+            both.append(
+                Regions(
+                    arrays["appearance"][rows],
+                    arrays["geometry"][rows],
+                    arrays["type_logits"][rows],
+                    tuple(Rle(width, height, str(counts)) for counts in arrays["rles"][rows]),
+                    tuple(str(slug) for slug in arrays["drawn_types"][rows]),
+                )
+            )
+        found.append(Sighting(str(arrays["products"][index]), width, height, *both))
+    return found
