@@ -23,7 +23,7 @@ Handler = Any  # grpc.RpcMethodHandler, a named tuple that the library does not 
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]
 
 
-class TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class TokenInterceptor(grpc.aio.ServerInterceptor):
     """Refuses calls without `authorization: Bearer TOKEN`."""
 
     def __init__(self, token: str) -> None:
@@ -38,7 +38,7 @@ class TokenInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
         return grpc.unary_unary_rpc_method_handler(_refuse)
 
 
-class ErrorInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
     """Turns what our handlers raise into google.rpc.Status."""
 
     async def intercept_service(self, continuation: Continuation, details: grpc.HandlerCallDetails) -> Handler:

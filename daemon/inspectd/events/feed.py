@@ -5,7 +5,7 @@ newest sequence is asked for once per interval, and a reader touches the store o
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 import structlog
 
@@ -50,7 +50,7 @@ class ChangeFeed:
         if after < newest:
             await self._events.changes(after, 1)
 
-    async def follow(self, after: int, heartbeat_s: float) -> AsyncIterator[Sequence[Change]]:
+    async def follow(self, after: int, heartbeat_s: float) -> AsyncGenerator[Sequence[Change], None]:
         """Batches of changes for ever; an empty batch when nothing happened for `heartbeat_s`. Raises Expired, Unavailable."""
         while True:
             changes = await self._events.changes(after, READ_AT_ONCE)
