@@ -25,7 +25,9 @@ def train(
     expert: ExpertOption,
     out: Annotated[Path, typer.Option(help="Checkpoint folder to write; its `state` keeps what --resume needs.")],
     data: Annotated[str, typer.Option(help="Training data; only `procedural`.")] = "procedural",
-    config: Annotated[str, typer.Option(help="tiny (from scratch) or full (a pretrained Qwen3.5, see --base).")] = "tiny",
+    config: Annotated[
+        str, typer.Option(help="tiny (from scratch) or full (a pretrained Qwen3.5, see --base).")
+    ] = "tiny",
     base: Annotated[str, typer.Option(help="full: local directory or hub id, such as Qwen/Qwen3.5-4B.")] = "",
     minutes: Annotated[float, typer.Option(min=0, help="Processor minutes of training; 0 for no limit.")] = 14.0,
     steps: Annotated[int, typer.Option(min=0, help="Steps of training; 0 for no limit.")] = 0,
@@ -125,7 +127,14 @@ def _interrupt(number: int, frame: Any) -> None:
 @contextmanager
 def _bar(console: "Console", title: str, total: float) -> Iterator[Any]:
     """A bar with the time left on a terminal, a line every half minute in a log."""
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
         TextColumn("{task.description}"),

@@ -94,7 +94,9 @@ def open_session(order: Order, schedule: Schedule, report: Report = lambda stage
     torch.manual_seed(schedule.seed)
     model, tokenizer = _start(order, corpus, schedule.seed)
     _same_run(order, schedule, tokenizer, version)
-    trainer = Trainer(model.to(order.device), PromptWriter(tokenizer), corpus.draw, schedule, whole=order.config == "tiny")
+    trainer = Trainer(
+        model.to(order.device), PromptWriter(tokenizer), corpus.draw, schedule, whole=order.config == "tiny"
+    )
     if order.resume:
         trainer.load_state(order.out / STATE)
     return Session(order, model, tokenizer, trainer, version)

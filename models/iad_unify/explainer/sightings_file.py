@@ -33,7 +33,7 @@ def write(path: Path, key: str, sightings: Sequence[Sighting]) -> None:
 def read(path: Path, key: str) -> list[Sighting] | None:
     """The sightings, or None when there is no such file, it was made with another key, or it is damaged."""
     try:
-        with np.load(path) as file:
+        with path.open("rb") as handle, np.load(handle) as file:
             arrays = dict(file)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None

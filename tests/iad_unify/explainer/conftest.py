@@ -1,13 +1,19 @@
 """A small random explainer that writes varied text, shared by the tests of this folder."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from iad_unify.checkpoint import Card, write_card
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import PromptWriter, Question
 from iad_unify.explainer.storage import fresh_tiny
+from iad_unify.region_expert.config import HEADS, ExpertConfig
+from iad_unify.region_expert.model import create
+from iad_unify.region_expert.model import save as save_expert
+from iad_unify.types import DEFECT_TYPES
 from transformers import PreTrainedTokenizerBase
 
 SENTENCES = (
@@ -43,3 +49,15 @@ def ask() -> Callable[..., Question]:
         return Question(text, random.normal(size=(regions, 2, 64)).astype(np.float32), geometry)
 
     return question
+
+
+@pytest.fixture(scope="session")
+def expert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A region expert with random weights and a proposal threshold that lets some regions through."""
+    folder = tmp_path_factory.mktemp("expert")
+    torch.manual_seed(0)
+    model = create(ExpertConfig(trained_heads=HEADS))
+    save_expert(model, folder)
+    count = sum(weight.numel() for weight in model.parameters())
+    write_card(folder, Card("region_expert", "tiny", count, (), 0, 0, 0.0, HEADS, {}, 0.5, 0.02, DEFECT_TYPES))
+    return folder

@@ -1,0 +1,61 @@
+"""Sightings repeat, tell drawn from undrawn, and survive their file."""
+
+import numpy as np
+import pytest
+from iad_unify.explainer import sightings_file
+from iad_unify.explainer.sightings import Spotter, cropped, gather
+from iad_unify.geometry import geometry_of_mask
+from iad_unify.masks import decode
+from iad_unify.procedural import draw
+from iad_unify.types import UNKNOWN
+
+
+@pytest.fixture(scope="module")
+def seen(expert):
+    return gather(Spotter(expert, 0.02), "train", 0, 10)
+
+
+def test_oracle_regions_are_the_drawn_defects(seen):
+    defective = [one for one in seen if one.oracle.rles]
+    assert len(defective) >= 8
+    for sighting in defective:
+        regions = sighting.oracle
+        assert regions.appearance.shape == (len(regions.rles), 2, 64)
+        assert UNKNOWN not in regions.drawn_types
+        for rle, geometry in zip(regions.rles, regions.geometry, strict=True):
+            assert (rle.width, rle.height) == (sighting.width, sighting.height)
+            np.testing.assert_allclose(geometry_of_mask(decode(rle)), geometry, atol=1e-6)
+
+
+def test_the_same_split_and_seed_give_the_same_sightings(seen, expert):
+    again = Spotter(expert, 0.02).see("train", 0, [1])[0]
+    assert again.oracle.rles == seen[1].oracle.rles
+    other = Spotter(expert, 0.02).see("test", 0, [1])[0]
+    assert other.oracle.rles != seen[1].oracle.rles
+
+
+def test_a_file_gives_back_what_was_written_under_its_key_only(seen, tmp_path):
+    path = tmp_path / "state" / "sightings.npz"
+    sightings_file.write(path, "key", seen)
+    back = sightings_file.read(path, "key")
+    assert [(one.product, one.width, one.height) for one in back] == [(s.product, s.width, s.height) for s in seen]
+    for one, before in zip(back, seen, strict=True):
+        for side in ("oracle", "predicted"):
+            a, b = getattr(one, side), getattr(before, side)
+            assert a.rles == b.rles
+            assert a.drawn_types == b.drawn_types
+            assert np.array_equal(a.appearance, b.appearance)
+            assert np.array_equal(a.geometry, b.geometry)
+    assert sightings_file.read(path, "other key") is None
+    path.write_bytes(path.read_bytes()[:100])
+    assert sightings_file.read(path, "key") is None
+
+
+def test_a_cut_never_meets_a_defect():
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        drawing = draw("metal_tile", rng, defect_types=["scratch", "hole"])
+        cut = cropped(drawing, rng)
+        areas = [int(defect.mask.sum()) for defect in drawing.defects]
+        assert [int(defect.mask.sum()) for defect in cut.defects] == areas
+        assert cut.image.shape[:2] == cut.clean.shape[:2] == cut.mask.shape
