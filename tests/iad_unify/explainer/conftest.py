@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import PreTrainedTokenizerBase
+
 from iad_unify.checkpoint import Card, write_card
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import PromptWriter, Question
@@ -14,7 +16,6 @@ from iad_unify.region_expert.config import HEADS, ExpertConfig
 from iad_unify.region_expert.model import create
 from iad_unify.region_expert.model import save as save_expert
 from iad_unify.types import DEFECT_TYPES
-from transformers import PreTrainedTokenizerBase
 
 SENTENCES = (
     "There is a scratch at the top left.",

@@ -1,6 +1,7 @@
 """Streaming: pieces add up, the last one is marked, seeds and cancels belong to one sequence."""
 
 import torch
+
 from iad_unify.explainer.generation import Decoding, _Stream, answers, stream
 
 

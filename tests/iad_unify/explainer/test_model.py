@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from iad_unify.explainer.generation import answers
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import Batch, PromptWriter, Question

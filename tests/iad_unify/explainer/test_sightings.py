@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from iad_unify.explainer import sightings_file
 from iad_unify.explainer.sightings import Spotter, cropped, gather
 from iad_unify.geometry import geometry_of_mask

@@ -4,12 +4,13 @@ import json
 
 import pytest
 import torch
+from transformers import Qwen3_5Config, Qwen3_5ForConditionalGeneration
+
 from iad_unify.checkpoint import CheckpointError
 from iad_unify.explainer.generation import answers
 from iad_unify.explainer.prompt import PromptWriter
 from iad_unify.explainer.storage import from_base, load, save
 from iad_unify.explainer.tokenizer import train_tokenizer
-from transformers import Qwen3_5Config, Qwen3_5ForConditionalGeneration
 
 
 @pytest.fixture

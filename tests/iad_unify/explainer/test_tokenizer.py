@@ -1,6 +1,7 @@
 """The tiny tokenizer reads and writes any text; prompts cannot be forged."""
 
 import pytest
+
 from iad_unify.explainer.config import REGION_TOKEN
 
 

@@ -5,6 +5,7 @@ import copy
 import numpy as np
 import pytest
 import torch
+
 from iad_unify.checkpoint import CheckpointError
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import Question
