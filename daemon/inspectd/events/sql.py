@@ -6,7 +6,7 @@ taken back leaves no gap.
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from inspectd.database.engine import Database
 from inspectd.database.tables import change_log, event_changes, events
 from inspectd.errors import Conflict, Expired, NotFound
 from inspectd.events.store import EventQuery
-from inspectd.records import Change, DefectEvent, ExplanationState, Page
+from inspectd.records import Change, DefectEvent, ExplanationState, Page, ReviewState
 from inspectd.v1 import defect_event_pb2
 
 #: Ids in one statement; SQLite takes at most 32,766 parameters.
@@ -67,6 +67,14 @@ class SqlEventStore:
         rows = await self._database.read(lambda connection: connection.execute(statement).all())
         token = paging.encode("events", filters, [rows[limit - 1].first_sequence]) if len(rows) > limit else ""
         return Page(tuple(_decode(row.payload) for row in rows[:limit]), token)
+
+    async def count(self, camera_id: str = "") -> Mapping[ReviewState, int]:
+        """See the port. Answered from an index."""
+        statement = select(events.c.review_state, func.count()).group_by(events.c.review_state)
+        if camera_id:
+            statement = statement.where(events.c.camera_id == camera_id)
+        rows = await self._database.read(lambda connection: connection.execute(statement).all())
+        return {ReviewState(state): count for state, count in rows}
 
     async def pending(self, limit: int) -> Sequence[DefectEvent]:
         """See the port."""

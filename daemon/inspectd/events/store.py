@@ -1,6 +1,6 @@
 """The port for defect events. An event's new state and its place in the change log are one transaction."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -39,6 +39,9 @@ class EventStore(Protocol):
 
     async def list(self, query: EventQuery, page_size: int, page_token: str = "") -> Page[DefectEvent]:
         """Newest first. Raises Rejected(field="page_token") for a token that is not one."""
+
+    async def count(self, camera_id: str = "") -> Mapping[ReviewState, int]:
+        """Events by review state, of one camera or of all; a state without events may be absent."""
 
     async def pending(self, limit: int) -> Sequence[DefectEvent]:
         """Events whose explanation is pending, oldest first: what a restart has to take up again."""
