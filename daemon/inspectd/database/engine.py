@@ -26,6 +26,8 @@ _LIBPQ = {"connect_timeout": 5, "keepalives_idle": 10, "keepalives_interval": 3,
 _TCP_USER_TIMEOUT_MS = 20_000
 #: A statement that waits longer than this for a row that another daemon holds is given up and tried again.
 _LOCK_TIMEOUT_MS = 15_000
+#: The server's side of the same: the locks of a daemon whose machine has died are free again after about 20 s.
+_SERVER_KEEPALIVES = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
 _FORMS = "Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 
 
@@ -137,7 +139,7 @@ def _postgresql(address: URL) -> Engine:
     arguments: dict[str, Any] = dict(_LIBPQ)
     arguments["tcp_user_timeout"] = _TCP_USER_TIMEOUT_MS
     arguments["application_name"] = "inspectd"
-    arguments["options"] = f"-c lock_timeout={_LOCK_TIMEOUT_MS} -c timezone=UTC"
+    arguments["options"] = f"-c lock_timeout={_LOCK_TIMEOUT_MS} {_SERVER_KEEPALIVES}"
     for name in address.query:
         arguments.pop(name, None)  # what the URL says is stronger
     return create_engine(

@@ -96,15 +96,6 @@ change_log = Table(
     Column("pruned_through", BigInteger, nullable=False),
 )
 
-#: Who may do what only one daemon at a time may do, and until when.
-leases = Table(
-    "leases",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("holder", Text, nullable=False),
-    Column("until", Time, nullable=False),
-)
-
 #: The ledger: the verdict on every frame.
 inspections = Table(
     "inspections",

@@ -5,8 +5,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import Connection, case, literal, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
+from inspectd.database.dialects import insert_into
 from inspectd.database.tables import Time, camera_counts
 from inspectd.records import Inspection, Outcome
 
@@ -16,10 +16,10 @@ _COUNTS = {outcome: camera_counts.c[f"{outcome.value}_count"] for outcome in Out
 def lock_counts(connection: Connection, cameras: Collection[str]) -> None:
     """Makes and locks the cameras' rows, in one order everywhere, so that two daemons never wait for each other."""
     ordered = sorted(cameras)
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     empty = {column.name: 0 for column in _COUNTS.values()}
     connection.execute(
-        dialect.insert(camera_counts).on_conflict_do_nothing(), [{"camera_id": camera, **empty} for camera in ordered]
+        insert_into(connection, camera_counts).on_conflict_do_nothing(),
+        [{"camera_id": camera, **empty} for camera in ordered],
     )
     rows = select(camera_counts.c.camera_id).where(camera_counts.c.camera_id.in_(ordered))
     connection.execute(rows.order_by(camera_counts.c.camera_id).with_for_update()).all()

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from inspectd.database import paging
+from inspectd.database.dialects import insert_into
 from inspectd.database.engine import Database
 from inspectd.database.tables import camera_counts, inspections
 from inspectd.errors import Conflict, InspectdError, NotFound, Rejected, Unavailable
@@ -135,17 +135,12 @@ def _write(connection: Connection, batch: Mapping[str, Inspection]) -> None:
     ]
     if not fresh:
         return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    upsert = dialect.insert(inspections)
-    replaced = {name: upsert.excluded[name] for name in _COLUMNS if name != "frame_id"}
-    connection.execute(
-        upsert.on_conflict_do_update(index_elements=["frame_id"], set_=replaced), [_row(item) for item in fresh]
-    )
-    add_counts(
-        connection,
-        fresh,
-        [(old[item.frame_id].camera_id, Outcome(old[item.frame_id].outcome)) for item in fresh if item.frame_id in old],
-    )
+    upsert = insert_into(connection, inspections)
+    newer = {name: upsert.excluded[name] for name in _COLUMNS if name != "frame_id"}
+    upsert = upsert.on_conflict_do_update(index_elements=["frame_id"], set_=newer)
+    connection.execute(upsert, [_row(item) for item in fresh])
+    replaced = [old[item.frame_id] for item in fresh if item.frame_id in old]
+    add_counts(connection, fresh, [(row.camera_id, Outcome(row.outcome)) for row in replaced])
 
 
 def _row(inspection: Inspection) -> dict[str, Any]:

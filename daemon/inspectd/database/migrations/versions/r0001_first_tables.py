@@ -16,7 +16,7 @@ def _where(condition: str) -> dict[str, Any]:
 
 
 def upgrade() -> None:
-    """Events with their change log, the ledger, thresholds, jobs, leases."""
+    """Events with their change log, the ledger, thresholds, jobs."""
     _create_events()
     _create_ledger()
     _create_thresholds_and_jobs()
@@ -116,9 +116,3 @@ def _create_thresholds_and_jobs() -> None:
         sa.Column("payload", sa.LargeBinary, nullable=False),
     )
     op.create_index("augmentation_jobs_by_time", "augmentation_jobs", ["create_time", "job_id"])
-    op.create_table(
-        "leases",
-        sa.Column("name", sa.Text, primary_key=True),
-        sa.Column("holder", sa.Text, nullable=False),
-        sa.Column("until", sa.BigInteger, nullable=False),
-    )
