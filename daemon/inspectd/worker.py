@@ -32,8 +32,8 @@ class FrameReader(Protocol):
     async def read(self, record: FrameRecord) -> Frame:
         """Raises Rejected for a bad record, Unavailable when a blob store is away."""
 
-    def identify(self, record: FrameRecord) -> Frame:
-        """What can be told of a record that cannot be inspected: a Frame with no picture. Never raises."""
+    def identify(self, record: FrameRecord) -> tuple[str, str]:
+        """(frame id, camera id) of a record that cannot be read. Never raises."""
 
 
 class Worker:
@@ -53,7 +53,7 @@ class Worker:
         metrics: Metrics,
         max_in_flight: int,
         clock: Callable[[], datetime],
-        on_verdict: Callable[[Frame, Verdict], None] = lambda frame, verdict: None,
+        on_verdict: Callable[[Frame | None, Verdict], None] = lambda frame, verdict: None,
     ) -> None:
         self._source, self._reader, self._inspector = source, reader, inspector
         self._dead_letters, self._ledger, self._metrics = dead_letters, ledger, metrics
@@ -84,11 +84,12 @@ class Worker:
 
     async def _handle(self, delivery: Delivery) -> None:
         async with self._counted() as finish:
+            frame = None
             try:
                 frame = await self._patiently("blob", lambda: self._reader.read(delivery.record))
                 verdict = await self._inspect(frame)
             except Rejected as error:
-                frame, verdict = await self._refuse(delivery.record, error)
+                verdict = await self._refuse(delivery.record, frame, error)
             self._source.acknowledge(delivery)
             finish(verdict.inspection)
             self._on_verdict(frame, verdict)
@@ -124,23 +125,23 @@ class Worker:
             raise Rejected("model_failed", f"{MODEL_TRIES} tries: {error}") from error
         return verdict
 
-    async def _refuse(self, record: FrameRecord, error: Rejected) -> tuple[Frame, Verdict]:
-        """Dead letter first, then the ledger: a frame is never only counted."""
-        frame = self._reader.identify(record)
+    async def _refuse(self, record: FrameRecord, frame: Frame | None, error: Rejected) -> Verdict:
+        """Dead letter first, then the ledger: a frame is never only counted. `frame` is None when it could not be read."""
+        frame_id, camera_id = (frame.frame_id, frame.camera_id) if frame else self._reader.identify(record)
         inspection = Inspection(
-            frame_id=frame.frame_id,
-            camera_id=frame.camera_id,
+            frame_id=frame_id,
+            camera_id=camera_id,
             outcome=Outcome.REJECTED,
             inspect_time=self._clock(),
-            capture_time=frame.capture_time,
-            part_id=frame.part_id,
-            lot=frame.lot,
+            capture_time=frame.capture_time if frame else record.timestamp,
+            part_id=frame.part_id if frame else "",
+            lot=frame.lot if frame else "",
             reason=error.reason,
         )
-        log.info("frame refused", frame_id=frame.frame_id, reason=error.reason, detail=error.detail)
+        log.info("frame refused", frame_id=frame_id, reason=error.reason, detail=error.detail)
         await self._patiently("dead letter", lambda: self._dead_letters.put(record, error.reason, error.detail))
         await self._patiently("ledger", lambda: self._ledger.record(inspection))
-        return frame, Verdict(inspection, ())
+        return Verdict(inspection, ())
 
     async def _patiently(self, what: str, attempt: Callable[[], Awaitable[T]]) -> T:
         """Repeats while a server is away. Overloaded is a server's way of saying later, and treated alike."""

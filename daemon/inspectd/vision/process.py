@@ -60,6 +60,10 @@ class ModelProcess:
                 await asyncio.to_thread(self._spawn, asyncio.get_running_loop())
             return self._model_version
 
+    async def alive(self) -> bool:
+        """Whether the process runs; one that died starts again at the next call."""
+        return self._connection is not None
+
     async def call(self, tensors: Tensors) -> Tensors:
         """One call, one result. Raises ModelFailed, Unavailable."""
         async for kind, payload in self.stream(tensors):

@@ -1,0 +1,31 @@
+"""Structured logs: readable lines on a terminal, JSON lines for a collector. Always on stderr."""
+
+import logging
+import sys
+
+import structlog
+
+from inspectd.settings import Settings
+
+
+def configure_logs(settings: Settings) -> None:
+    """Sets structlog and the standard library's root logger up, once, at start."""
+    level = getattr(logging, settings.log_level.upper())
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if settings.log_json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")

@@ -1,0 +1,457 @@
+"""The composition root: settings in, a daemon out. Nothing else builds adapters; everything opened is closed in reverse."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+import structlog
+
+from iad_unify import resources
+from inspectd.alerts.notifier import AlertRule
+from inspectd.alerts.webhook import WebhookNotifier
+from inspectd.api.directory import CameraDirectory
+from inspectd.api.server import ApiServer
+from inspectd.augmentation.runner import AugmentationRunner
+from inspectd.augmentation.sql import SqlJobStore
+from inspectd.dashboard.server import Dashboard
+from inspectd.database.engine import open_database
+from inspectd.deadletters.files import FileDeadLetterStore
+from inspectd.deadletters.store import DeadLetterStore
+from inspectd.errors import Misconfigured, Unavailable
+from inspectd.events.feed import ChangeFeed
+from inspectd.events.outbox import OutboxPublisher
+from inspectd.events.sql import SqlEventStore
+from inspectd.evidence.files import FileEvidenceStore
+from inspectd.evidence.goodframes import GoodFrameKeeper
+from inspectd.explanations.narrator import Narrator
+from inspectd.explanations.writer import ExplanationWriter
+from inspectd.frames.blobs import AllowedBlobs
+from inspectd.frames.reader import RecordReader
+from inspectd.frames.source import FrameSource
+from inspectd.inspections.fanout import FanOutSink
+from inspectd.inspections.ledger import InspectionSink
+from inspectd.inspections.sql import SqlInspectionLedger
+from inspectd.metrics import Metrics
+from inspectd.pipeline import Announcer, Inspector, Verdict
+from inspectd.readiness import Probe, Readiness
+from inspectd.records import DefectEvent, Frame
+from inspectd.settings import Settings
+from inspectd.thresholds.calibrator import Calibrator
+from inspectd.thresholds.decision import Thresholds
+from inspectd.thresholds.sql import SqlThresholdStore
+from inspectd.tokens.cache import TokenCache
+from inspectd.tokens.memory import MemoryTokenCache
+from inspectd.vision.editor import DefectEditor
+from inspectd.vision.expert import RegionExpert
+from inspectd.vision.explainer import Explainer
+from inspectd.vision.sight import Sight
+from inspectd.worker import Worker
+
+log = structlog.get_logger(__name__)
+
+#: How often retention is applied to the kept pictures, in seconds.
+SWEEP_EVERY_S = 600.0
+
+
+def now() -> datetime:
+    """The clock of the whole daemon."""
+    return datetime.now(UTC)
+
+
+class Closing(Protocol):
+    """What is opened here is closed here."""
+
+    async def close(self) -> None:
+        """Lets go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The three served models, wherever they run."""
+
+    expert: RegionExpert
+    explainer: Explainer
+    editor: DefectEditor
+    probes: dict[str, Probe]
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """What comes in and goes out besides SQL: Kafka, or nothing but this process."""
+
+    source: FrameSource
+    ledger: InspectionSink
+    dead_letters: DeadLetterStore
+    outbox: Announcer
+    loops: tuple[Callable[[], Awaitable[None]], ...]
+
+
+class NoOutbox:
+    """Embedded, nobody outside waits for changes: they are published by being committed."""
+
+    async def wait_published(self, sequence: int) -> None:
+        """At once."""
+
+
+@dataclass(slots=True)
+class Daemon:
+    """An open daemon: `run` it until its source ends or it is cancelled."""
+
+    settings: Settings
+    metrics: Metrics
+    worker: Worker
+    writer: ExplanationWriter | None
+    inspector: Inspector
+    calibrator: Calibrator
+    events: SqlEventStore
+    ledger: SqlInspectionLedger
+    readiness: Readiness
+    api_address: str
+    dashboard_address: str
+    loops: tuple[Callable[[], Awaitable[None]], ...] = ()
+    _background: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def run(self, *, explain_to_the_end: bool = False) -> None:
+        """Until the source ends; with `explain_to_the_end` also until no event waits for words."""
+        self._background = [asyncio.create_task(_named(loop)) for loop in self.loops]
+        frames = asyncio.create_task(self.worker.run())
+        try:
+            await _first_failure(frames, *self._background)
+            while explain_to_the_end and self.writer is not None and not self.writer.idle:
+                await asyncio.sleep(0.05)
+        finally:
+            for task in (frames, *self._background):
+                task.cancel()
+            await asyncio.gather(frames, *self._background, return_exceptions=True)
+
+
+async def _named(loop: Callable[[], Awaitable[None]]) -> None:
+    await loop()
+
+
+async def _first_failure(frames: "asyncio.Task[None]", *background: "asyncio.Task[None]") -> None:
+    """Returns when the frames have ended; a background loop that broke is raised at once, not hidden."""
+    waiting = {frames, *background}
+    while not frames.done():
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+
+
+@asynccontextmanager
+async def open_daemon(
+    settings: Settings,
+    *,
+    source: FrameSource | None = None,
+    on_verdict: Callable[[Frame | None, Verdict], None] = lambda frame, verdict: None,
+    on_event: Callable[[DefectEvent], None] = lambda event: None,
+) -> AsyncIterator[Daemon]:
+    """Opens everything that the settings name. Raises Misconfigured with the setting's name and the mend."""
+    async with AsyncExitStack() as stack:
+        metrics = Metrics()
+        state = await open_state(settings, stack)
+        streams = await _open_streams(settings, stack, state, source)
+        models = await open_models(settings, stack)
+        tokens = await _open_tokens(settings, stack, metrics)
+        sight = Sight(expert=models.expert, tokens=tokens, max_pixels=settings.frames.max_pixels, metrics=metrics)
+        await _first_look(settings, sight)
+        narrator = Narrator(explainer=models.explainer, sight=sight, evidence=state.evidence, events=state.events)
+        writer = _writer(settings, state, narrator, metrics, on_event)
+        rule = _alert_rule(settings, stack, metrics)
+
+        def tell(event: DefectEvent) -> None:
+            if writer is not None:
+                writer.offer(event)
+            if rule is not None:
+                rule.offer(event)
+            on_event(event)
+
+        thresholds = Thresholds(store=state.thresholds)
+        inspector = Inspector(
+            sight=sight,
+            thresholds=thresholds,
+            evidence=state.evidence,
+            events=state.events,
+            outbox=streams.outbox,
+            ledger=streams.ledger,
+            good_frames=GoodFrameKeeper(evidence=state.evidence, settings=settings.evidence),
+            on_event=tell,
+            clock=now,
+        )
+        calibrator = Calibrator(sight=sight, store=state.thresholds, clock=now)
+        readiness = Readiness(probes=_probes(streams, models, tokens), metrics=metrics, clock=now)
+        feed = ChangeFeed(events=state.events)
+        await feed.start()
+        stack.push_async_callback(feed.stop)
+        directory = CameraDirectory(
+            ledger=state.ledger, thresholds=state.thresholds, in_force=thresholds, cards=sight
+        )
+        api = ApiServer(
+            settings=settings.api,
+            events=state.events,
+            evidence=state.evidence,
+            ledger=state.ledger,
+            jobs=state.jobs,
+            inspector=inspector,
+            narrator=narrator,
+            calibrator=calibrator,
+            directory=directory,
+            feed=feed,
+            readiness=readiness,
+        )
+        dashboard = Dashboard(
+            settings=settings.dashboard,
+            events=state.events,
+            evidence=state.evidence,
+            narrator=narrator,
+            directory=directory,
+            feed=feed,
+            readiness=readiness,
+            metrics=metrics,
+        )
+        for server in (api, dashboard):
+            stack.push_async_callback(server.stop)
+            await server.start()
+        loops = [readiness.run, lambda: _sweep(state.evidence), *streams.loops]
+        loops += [writer.run] if writer is not None else []
+        loops += [rule.run] if rule is not None else []
+        if settings.augmentation.enabled:
+            loops.append(_augmentation(settings, state, models, sight, metrics).run)
+        worker = Worker(
+            source=streams.source,
+            reader=RecordReader(
+                limits=settings.frames,
+                blobs=AllowedBlobs(
+                    allow_list=settings.frames.blob_allow_list, max_bytes=settings.frames.max_blob_bytes
+                ),
+            ),
+            inspector=inspector,
+            dead_letters=streams.dead_letters,
+            ledger=streams.ledger,
+            metrics=metrics,
+            max_in_flight=settings.frames.max_in_flight,
+            clock=now,
+            on_verdict=on_verdict,
+        )
+        await streams.source.open()
+        stack.push_async_callback(streams.source.close)
+        yield Daemon(
+            settings=settings,
+            metrics=metrics,
+            worker=worker,
+            writer=writer,
+            inspector=inspector,
+            calibrator=calibrator,
+            events=state.events,
+            ledger=state.ledger,
+            readiness=readiness,
+            api_address=api.address,
+            dashboard_address=dashboard.address,
+            loops=tuple(loops),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the daemon keeps: one database, one evidence store."""
+
+    events: SqlEventStore
+    ledger: SqlInspectionLedger
+    thresholds: SqlThresholdStore
+    jobs: SqlJobStore
+    evidence: FileEvidenceStore
+
+
+async def open_state(settings: Settings, stack: AsyncExitStack) -> State:
+    """Opens the database and the evidence store."""
+    try:
+        settings.state.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(
+            "state_dir", f"{settings.state} cannot be made ({error.strerror})", "Set INSPECTD_STATE_DIR"
+        ) from error
+    database = await open_database(settings.database_url)
+    stack.push_async_callback(database.close)
+    ledger = SqlInspectionLedger(database=database)
+    stack.push_async_callback(ledger.close)
+    evidence = FileEvidenceStore(uri=settings.evidence_uri, settings=settings.evidence)
+    await evidence.open()
+    stack.push_async_callback(evidence.close)
+    return State(
+        events=SqlEventStore(database=database, outbox=settings.frames.source == "kafka"),
+        ledger=ledger,
+        thresholds=SqlThresholdStore(database=database),
+        jobs=SqlJobStore(database=database),
+        evidence=evidence,
+    )
+
+
+async def open_models(settings: Settings, stack: AsyncExitStack) -> Models:
+    """The models on Triton, or in processes of our own."""
+    if settings.vision.backend == "triton":
+        return await _triton_models(settings, stack)
+    from inspectd.vision.local import LocalDefectEditor, LocalExplainer, LocalRegionExpert
+    from inspectd.vision.process import ModelProcess
+
+    vision = settings.vision
+    explainer_checkpoint = vision.explainer_checkpoint or resources.weights("explainer")
+    checkpoints = {
+        "region_expert": vision.expert_checkpoint or resources.weights("region_expert"),
+        "explainer": explainer_checkpoint,
+        "defect_editor": vision.editor_checkpoint or resources.weights("defect_editor"),
+    }
+    names = {"region_expert": "expert", "explainer": "explainer", "defect_editor": "editor"}
+    processes = {
+        role: ModelProcess(
+            role=role,
+            checkpoint=checkpoint,
+            setting=f"vision.{names[role]}_checkpoint",
+            explainer=explainer_checkpoint if role == "defect_editor" else None,
+            threads=vision.threads,
+            max_batch_size=vision.max_batch_size,
+        )
+        for role, checkpoint in checkpoints.items()
+    }
+    for process in processes.values():
+        stack.push_async_callback(process.close)
+    wanted = ["region_expert", *(["explainer"] if settings.explanations.enabled else [])]
+    await asyncio.gather(*(processes[role].start() for role in wanted))  # the editor starts with its first job
+    return Models(
+        expert=LocalRegionExpert(process=processes["region_expert"]),
+        explainer=LocalExplainer(process=processes["explainer"]),
+        editor=LocalDefectEditor(process=processes["defect_editor"]),
+        probes={"region_expert": processes["region_expert"].alive},
+    )
+
+
+async def _triton_models(settings: Settings, stack: AsyncExitStack) -> Models:
+    from inspectd.vision.triton import TritonServer
+
+    server = TritonServer(settings=settings.triton)
+    stack.push_async_callback(server.close)
+    return Models(server.expert, server.explainer, server.editor, {"triton": server.ready})
+
+
+async def _first_look(settings: Settings, sight: Sight) -> None:
+    """Asks the expert for its card, so that a server that is away is told at the start and not in the first frame."""
+    try:
+        await sight.card()
+    except Unavailable as error:
+        raise Misconfigured(
+            "triton.url",
+            f"{settings.triton.url} does not answer ({error})",
+            "Start Triton (inspectd stack up), or set INSPECTD_TRITON__URL",
+        ) from error
+
+
+async def _open_tokens(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> TokenCache:
+    tokens: TokenCache
+    if settings.redis.url.get_secret_value():
+        from inspectd.tokens.redis import RedisTokenCache
+
+        tokens = RedisTokenCache(settings=settings.redis)
+        stack.push_async_callback(tokens.close)
+        if not await tokens.ready():
+            raise Misconfigured(
+                "redis.url", "the server does not answer", "Start Redis (inspectd stack up), or unset INSPECTD_REDIS__URL"
+            )
+        return tokens
+    return MemoryTokenCache(max_entries=settings.redis.max_entries, ttl_s=settings.redis.ttl_s)
+
+
+async def _open_streams(
+    settings: Settings, stack: AsyncExitStack, state: State, source: FrameSource | None
+) -> Streams:
+    if settings.frames.source != "kafka" or source is not None:
+        from inspectd.frames.direct import open_direct_source
+
+        dead_letters = FileDeadLetterStore(folder=settings.state / "dead-letters")
+        direct = source or open_direct_source(settings.frames)
+        return Streams(direct, state.ledger, dead_letters, NoOutbox(), ())
+    return await _kafka_streams(settings, stack, state)
+
+
+async def _kafka_streams(settings: Settings, stack: AsyncExitStack, state: State) -> Streams:
+    from inspectd.deadletters.kafka import KafkaDeadLetterStore
+    from inspectd.events.kafka import KafkaEventPublisher
+    from inspectd.frames.kafka import KafkaFrameSource
+    from inspectd.inspections.kafka import KafkaInspectionSink
+    from inspectd.kafka_client import KafkaSender
+
+    sender = KafkaSender(settings=settings.kafka)
+    await sender.open()
+    stack.push_async_callback(sender.close)
+    publisher = KafkaEventPublisher(settings=settings.kafka, sender=sender)
+    outbox = OutboxPublisher(events=state.events, publisher=publisher)
+    sinks = (KafkaInspectionSink(settings=settings.kafka, sender=sender), state.ledger)
+    return Streams(
+        source=KafkaFrameSource(settings=settings.kafka, max_in_flight=settings.frames.max_in_flight),
+        ledger=FanOutSink(sinks=sinks),
+        dead_letters=KafkaDeadLetterStore(settings=settings.kafka, sender=sender),
+        outbox=outbox,
+        loops=(outbox.run,),
+    )
+
+
+def _writer(
+    settings: Settings, state: State, narrator: Narrator, metrics: Metrics, on_change: Callable[[DefectEvent], None]
+) -> ExplanationWriter | None:
+    if not settings.explanations.enabled:
+        return None
+    return ExplanationWriter(
+        events=state.events,
+        narrator=narrator,
+        settings=settings.explanations,
+        metrics=metrics,
+        clock=now,
+        on_change=on_change,
+    )
+
+
+def _alert_rule(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> AlertRule | None:
+    if not settings.alerts.webhook_url:
+        return None
+    notifier = WebhookNotifier(url=settings.alerts.webhook_url)
+    stack.push_async_callback(notifier.close)
+    return AlertRule(notifier=notifier, cooldown_s=settings.alerts.cooldown_s, metrics=metrics)
+
+
+def _augmentation(
+    settings: Settings, state: State, models: Models, sight: Sight, metrics: Metrics
+) -> AugmentationRunner:
+    return AugmentationRunner(
+        jobs=state.jobs,
+        events=state.events,
+        evidence=state.evidence,
+        editor=models.editor,
+        sight=sight,
+        datasets=settings.datasets_dir,
+        attempts_per_edit=settings.augmentation.attempts_per_edit,
+        max_pixels=settings.frames.max_pixels,
+        metrics=metrics,
+        worker=f"{socket.gethostname()}/{os.getpid()}",
+        clock=now,
+    )
+
+
+def _probes(streams: Streams, models: Models, tokens: TokenCache) -> dict[str, Probe]:
+    async def source_ready() -> bool:
+        return streams.source.ready
+
+    return {"frames": source_ready, "tokens": tokens.ready, **models.probes}
+
+
+async def _sweep(evidence: FileEvidenceStore) -> None:
+    while True:
+        try:
+            gone = await evidence.sweep(now())
+            if gone:
+                log.info("retention removed pictures", count=gone)
+        except Unavailable as error:
+            log.warning("retention could not be applied", error=str(error))
+        await asyncio.sleep(SWEEP_EVERY_S)

@@ -1,0 +1,45 @@
+"""`iad-unify`: train, evaluate and draw. Torch is imported by the commands that need it, not by --help."""
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from iad_unify.checkpoint import CheckpointError
+from iad_unify.defect_editor import commands as defect_editor
+from iad_unify.explainer import commands as explainer
+from iad_unify.procedural import commands as procedural
+from iad_unify.region_expert import commands as region_expert
+
+app = typer.Typer(no_args_is_help=True, help="Train and evaluate the models of inspectd.", pretty_exceptions_enable=False)
+train = typer.Typer(no_args_is_help=True, help="Train a model; every command resumes after an interruption.")
+evaluate = typer.Typer(no_args_is_help=True, help="Measure a checkpoint and write a report.")
+app.add_typer(train, name="train")
+app.add_typer(evaluate, name="evaluate")
+
+
+def _add(group: typer.Typer, name: str, command: Callable[..., Any]) -> None:
+    group.command(name)(command)
+
+
+_add(train, "region-expert", region_expert.train)
+_add(train, "explainer", explainer.train)
+_add(train, "defect-editor", defect_editor.train)
+_add(evaluate, "segmentation", region_expert.evaluate)
+_add(evaluate, "understanding", explainer.evaluate)
+_add(evaluate, "generation", defect_editor.evaluate)
+_add(app, "draw", procedural.draw)
+
+
+def main() -> None:
+    """Runs the command line; an unusable checkpoint is one line and exit code 2."""
+    try:
+        app()
+    except CheckpointError as error:
+        print(f"iad-unify: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+if __name__ == "__main__":
+    main()
