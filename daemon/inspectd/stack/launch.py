@@ -31,8 +31,10 @@ def main(arguments: list[str]) -> None:
     """Arguments: the record's path, what to add to the record as JSON, the command."""
     path, extra, *command = arguments
     options = json.loads(extra)
+    parent = options.pop("parent")
     if options.pop("die_with_parent"):
-        _die_with_parent(options.pop("parent"))
+        _die_with_parent(parent)
+    os.environ.update(options.pop("environment"))
     record = {**(identity(os.getpid()) or {}), **options, "command": command}
     partial = Path(path + ".partial")
     partial.write_text(json.dumps(record))

@@ -19,12 +19,10 @@ from inspectd.stack import launch
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How a service is started and stopped."""
+    """How a service is started."""
 
     argv: tuple[str, ...]
     environment: Mapping[str, str] = field(default_factory=dict)  # on top of ours
-    stop_signal: signal.Signals = signal.SIGTERM
-    stop_timeout_s: float = 20.0
     fingerprint: str = ""  # a running service with another one is started anew
 
 
@@ -87,6 +85,7 @@ class ServiceProcess:
             "start_time": time.time(),
             "die_with_parent": die_with_parent,
             "parent": os.getpid(),
+            "environment": dict(plan.environment),
         }
         launcher = [sys.executable, "-I", "-S", launch.__file__, str(self.record_path), json.dumps(options)]
         with self.log_path.open("ab") as log:
@@ -95,7 +94,6 @@ class ServiceProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env={**os.environ, **plan.environment},
                 start_new_session=True,
             )
         _CHILDREN[child.pid] = child
