@@ -46,6 +46,7 @@ class FrameSettings(Section):
     camera: str = Field("camera", description="Camera id of a direct source.")
     rate: float = Field(0.0, ge=0, description="Frames per second of a direct source; 0 is as fast as they come.")
     loop: bool = Field(False, description="Start a folder or video again when it ends.")
+    limit: int = Field(0, ge=0, description="A direct source ends after so many frames; 0 means no limit.")
     max_frame_bytes: int = Field(512 * 1024, gt=0, description="Largest inline picture.")
     max_blob_bytes: int = Field(32 * 1024 * 1024, gt=0, description="Largest picture by reference.")
     max_pixels: int = Field(50_000_000, gt=0, description="Largest picture, width times height.")

@@ -33,7 +33,7 @@ from inspectd.explanations.writer import ExplanationWriter
 from inspectd.frames.blobs import AllowedBlobs
 from inspectd.frames.reader import RecordReader
 from inspectd.frames.source import FrameSource
-from inspectd.inspections.fanout import FanOutSink
+from inspectd.inspections.fanout import FanoutSink
 from inspectd.inspections.ledger import InspectionSink
 from inspectd.inspections.sql import SqlInspectionLedger
 from inspectd.metrics import Metrics
@@ -116,14 +116,19 @@ class Daemon:
     loops: tuple[Callable[[], Awaitable[None]], ...] = ()
     _background: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def run(self, *, explain_to_the_end: bool = False) -> None:
-        """Until the source ends; with `explain_to_the_end` also until no event waits for words."""
+    async def run(self, *, explain_to_the_end: bool = False, stay: bool = False) -> None:
+        """Until the source ends; with `explain_to_the_end` also until no event waits for words.
+
+        With `stay` the servers go on after the last frame, until cancelled.
+        """
         self._background = [asyncio.create_task(_named(loop)) for loop in self.loops]
         frames = asyncio.create_task(self.worker.run())
         try:
             await _first_failure(frames, *self._background)
             while explain_to_the_end and self.writer is not None and not self.writer.idle:
                 await asyncio.sleep(0.05)
+            if stay:
+                await asyncio.gather(*self._background)
         finally:
             for task in (frames, *self._background):
                 task.cancel()
@@ -189,7 +194,7 @@ async def open_daemon(
         await feed.start()
         stack.push_async_callback(feed.stop)
         directory = CameraDirectory(
-            ledger=state.ledger, thresholds=state.thresholds, in_force=thresholds, cards=sight
+            ledger=state.ledger, store=state.thresholds, thresholds=thresholds, cards=sight
         )
         api = ApiServer(
             settings=settings.api,
@@ -350,17 +355,13 @@ async def _first_look(settings: Settings, sight: Sight) -> None:
 
 
 async def _open_tokens(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> TokenCache:
-    tokens: TokenCache
     if settings.redis.url.get_secret_value():
         from inspectd.tokens.redis import RedisTokenCache
 
-        tokens = RedisTokenCache(settings=settings.redis)
-        stack.push_async_callback(tokens.close)
-        if not await tokens.ready():
-            raise Misconfigured(
-                "redis.url", "the server does not answer", "Start Redis (inspectd stack up), or unset INSPECTD_REDIS__URL"
-            )
-        return tokens
+        redis = RedisTokenCache(settings=settings.redis)
+        stack.push_async_callback(redis.close)
+        await redis.open()
+        return redis
     return MemoryTokenCache(max_entries=settings.redis.max_entries, ttl_s=settings.redis.ttl_s)
 
 
@@ -371,6 +372,7 @@ async def _open_streams(
         from inspectd.frames.direct import open_direct_source
 
         dead_letters = FileDeadLetterStore(folder=settings.state / "dead-letters")
+        await dead_letters.open()
         direct = source or open_direct_source(settings.frames)
         return Streams(direct, state.ledger, dead_letters, NoOutbox(), ())
     return await _kafka_streams(settings, stack, state)
@@ -391,7 +393,7 @@ async def _kafka_streams(settings: Settings, stack: AsyncExitStack, state: State
     sinks = (KafkaInspectionSink(settings=settings.kafka, sender=sender), state.ledger)
     return Streams(
         source=KafkaFrameSource(settings=settings.kafka, max_in_flight=settings.frames.max_in_flight),
-        ledger=FanOutSink(sinks=sinks),
+        ledger=FanoutSink(sinks=sinks),
         dead_letters=KafkaDeadLetterStore(settings=settings.kafka, sender=sender),
         outbox=outbox,
         loops=(outbox.run,),
