@@ -1,4 +1,4 @@
-"""The explainer's language model as the editor's condition: frozen, read through `serving.explainer`. Trains nothing."""
+"""The explainer's language model as the editor's condition: frozen, read through `serving.explainer`."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -4,12 +4,20 @@ Registered by `iad_unify.cli`. Heavy imports happen inside the commands.
 """
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from iad_unify.defect_editor.session import Session
+
+#: Moves a bar: (units done, note).
+Advance = Callable[[float, str], None]
 
 ExplainerOption = Annotated[
     Path, typer.Option(help="Checkpoint folder of the explainer whose hidden states steer the edits.")
@@ -73,7 +81,7 @@ def train(
         finished = _run(session, console)
         card = session.finish()
     except CheckpointError as error:
-        console.print(f"[red]{error}[/red]")
+        console.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(2) from error
     console.print(
         f"{out}: version {card.model_version}, {card.steps} steps, {card.minutes:g} min; look at {out / SHEET}"
@@ -83,7 +91,41 @@ def train(
         raise typer.Exit(130)
 
 
-def _run(session: "Session", console: "Console") -> bool:  # noqa: F821
+def evaluate(
+    checkpoint: Annotated[Path, typer.Option(help="Checkpoint folder of the editor.")],
+    explainer: ExplainerOption,
+    expert: Annotated[Path, typer.Option(help="Region expert that judges the edits and finds references.")],
+    out: Annotated[Path, typer.Option(help="Report, JSON.")],
+    data: Annotated[str, typer.Option(help="Test data; only `procedural:test`.")] = "procedural:test",
+    plots: Annotated[Path | None, typer.Option(help="Folder for a plot and a sheet of edits.")] = None,
+    pictures: Annotated[int, typer.Option(min=2, help="Test drawings.")] = 200,
+    steps: Annotated[int, typer.Option(min=1, help="Sampling steps.")] = 12,
+    guidance: Annotated[float, typer.Option(min=0, help="Classifier-free guidance; 1 is none.")] = 2.0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the test drawings.")] = 0,
+    threads: ThreadsOption = 1,
+    record: Annotated[bool, typer.Option("--record", help="Write the figures into the checkpoint's card.")] = False,
+) -> None:
+    """Measure edits on unseen drawings; prints and writes the figures with 95 % intervals."""
+    from rich.console import Console
+
+    from iad_unify.checkpoint import CheckpointError
+    from iad_unify.defect_editor.measuring import Order, measure
+
+    if data != "procedural:test":
+        raise typer.BadParameter("edits are measured on `procedural:test` only", param_hint="--data")
+    _limit_threads(threads)
+    console = Console()
+    order = Order(checkpoint, explainer, expert, out, plots, pictures, steps, guidance, seed, threads, record)
+    try:
+        with _bar(console, "judging edits", pictures) as advance:
+            table = measure(order, lambda done: advance(done, ""))
+    except CheckpointError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        raise typer.Exit(2) from error
+    console.print(table)
+
+
+def _run(session: "Session", console: "Console") -> bool:
     """True when the schedule ended, False when Ctrl-C or SIGTERM ended it."""
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
@@ -103,7 +145,7 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 @contextmanager
-def _bar(console: "Console", title: str, total: float) -> Iterator["Advance"]:  # noqa: F821
+def _bar(console: "Console", title: str, total: float) -> Iterator[Advance]:
     """A bar with the time left on a terminal, a line every half minute in a log."""
     import time
 

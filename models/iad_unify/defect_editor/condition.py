@@ -16,7 +16,7 @@ from iad_unify.types import DEFECT_TYPES, spoken
 
 
 def instruction(defect_type: str, strength: str = "") -> str:
-    """``("scratch", "faint")`` -> ``add a faint scratch``. Raises ValueError for a type or strength out of vocabulary."""
+    """``("scratch", "faint")`` -> ``add a faint scratch``. Raises ValueError for words out of vocabulary."""
     if defect_type not in DEFECT_TYPES:
         raise ValueError(f"defect type {defect_type!r} is not one of {', '.join(DEFECT_TYPES)}")
     if strength not in STRENGTHS:
@@ -25,7 +25,7 @@ def instruction(defect_type: str, strength: str = "") -> str:
 
 
 def parse_request(text: str) -> tuple[str, str]:
-    """A slug with an optional strength before it (``scratch``, ``faint scratch``) -> (slug, strength). Raises ValueError."""
+    """A slug with an optional strength before it -> (slug, strength): ``faint missing part``, ``missing_part``."""
     first, _, rest = text.strip().partition(" ")
     if rest and first in STRENGTHS:
         return rest.strip().replace(" ", "_"), first
@@ -54,7 +54,7 @@ class Backbone(Protocol):
 
     @property
     def model_version(self) -> str:
-        """The version of the checkpoint that the states come from; an editor serves only with the one it was trained on."""
+        """Version of the checkpoint that the states come from; an editor serves with the one it was trained on."""
 
     @property
     def hidden_size(self) -> int:

@@ -13,7 +13,7 @@ STRENGTHS: tuple[str, ...] = ("faint", "", "strong")
 
 @dataclass(frozen=True, slots=True)
 class EditorConfig:
-    """`kind` is "flow_pixels" (trained here from scratch) or "inpaint_latents" (a public diffusers inpainting model)."""
+    """`kind` is "flow_pixels" (trained here from scratch) or "inpaint_latents" (a public inpainting model)."""
 
     name: str = "tiny"
     kind: str = "flow_pixels"

@@ -1,11 +1,12 @@
 """The small editor: flow matching in pixel space, with noise and loss only inside the mask.
 
-Network: pixels folded 2x2 into channels, `UNet2DConditionModel`, folded back. It predicts the change from the clean crop
-and the velocity follows from it, because a small network that predicts velocity leaves its own noise on the picture.
+Network: pixels folded 2x2 into channels, `UNet2DConditionModel`, folded back. It predicts the change from the clean
+crop and the velocity follows from it, because a small network that predicts velocity leaves noise on the picture.
 Sources: flow matching, Lipman et al. 2022 (arXiv 2210.02747); predicting the picture, Li & He 2025 (arXiv 2511.13720).
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,7 +33,7 @@ class FlowEditor(nn.Module):
     def __init__(self, config: EditorConfig) -> None:
         super().__init__()
         self.condition = ConditionProjection(config.hidden_size, config.condition_size)
-        self.network = UNet2DConditionModel(
+        network: Any = UNet2DConditionModel(
             sample_size=config.crop // FOLD,
             in_channels=INPUT_CHANNELS * FOLD**2,
             out_channels=3 * FOLD**2,
@@ -45,8 +46,9 @@ class FlowEditor(nn.Module):
             attention_head_dim=config.attention_heads,
             norm_num_groups=config.norm_groups,
         )
-        nn.init.zeros_(self.network.conv_out.weight)  # the first prediction is "no change"
-        nn.init.zeros_(self.network.conv_out.bias)
+        self.network = network
+        for parameter in network.conv_out.parameters():
+            nn.init.zeros_(parameter)  # the first prediction is "no change"
 
     def learned(self) -> Iterator[tuple[str, nn.Parameter]]:
         """All of it: the editor is trained from scratch."""
@@ -78,7 +80,7 @@ class FlowEditor(nn.Module):
     @torch.no_grad()
     def generate(self, crops: Crops, steps: int, guidance: float, generator: Generator) -> Tensor:
         """Euler steps from pure noise inside the allowed area."""
-        scheduler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=1.0)
+        scheduler: Any = FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, shift=1.0)
         # explicit levels: the scheduler's own end one step early, at sigma 0.001
         scheduler.set_timesteps(sigmas=np.linspace(1, 1 / steps, steps).tolist())
         inside = crops.allowed.bool()

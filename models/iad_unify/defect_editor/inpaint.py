@@ -24,19 +24,19 @@ class InpaintEditor(nn.Module):
 
     def __init__(self, config: EditorConfig) -> None:
         super().__init__()
+        mend = "name a local directory or hub id of a diffusers inpainting model"
+        place = Path(config.source)
+        if place.is_absolute() and not place.is_dir():  # no hub id looks like this, so do not ask the hub
+            raise CheckpointError(place, mend, "there is no such directory")
         try:
             self.network = UNet2DConditionModel.from_pretrained(config.source, subfolder="unet")
             self.vae = AutoencoderKL.from_pretrained(config.source, subfolder="vae")
             self.noising = DDPMScheduler.from_pretrained(config.source, subfolder="scheduler")
         except (OSError, ValueError) as error:
-            raise CheckpointError(
-                Path(config.source), "name a local directory or hub id of a diffusers inpainting model", str(error)
-            ) from error
+            raise CheckpointError(config.source, mend, str(error).splitlines()[0]) from error
         latents = self.vae.config.latent_channels
         if self.network.config.in_channels != 2 * latents + 1:
-            raise CheckpointError(
-                Path(config.source), "name an inpainting model", f"its network does not take {2 * latents + 1} channels"
-            )
+            raise CheckpointError(config.source, mend, f"its network does not take {2 * latents + 1} channels")
         self.network.requires_grad_(False)
         self.vae.requires_grad_(False)
         self.condition = ConditionProjection(config.hidden_size, self.network.config.cross_attention_dim)

@@ -27,7 +27,7 @@ JITTER = 0.08
 #: Shares of the rows that see the null condition, a reference (where one was found), and no word for the strength.
 NULL_SHARE, REFERENCE_SHARE, UNNAMED_SHARE = 0.1, 0.3, 0.35
 
-#: Finds the region tokens of a drawing's defect: (image uint8 [H, W, 3], mask bool [H, W]) -> tokens, None if not found.
+#: Finds the region tokens of a defect: (image uint8 [H, W, 3], mask bool [H, W]) -> tokens, None if not found.
 ReferenceFinder = Callable[[np.ndarray, np.ndarray], Reference | None]
 
 

@@ -19,7 +19,7 @@ GUIDANCE = 2.0
 
 @dataclass(frozen=True, slots=True)
 class EditRequest:
-    """`allowed` bool [H, W]: where pixels may change. `shape` bool [H, W]: the defect itself, if its shape is asked for."""
+    """`allowed` bool [H, W]: where pixels may change. `shape` bool [H, W]: the defect's own shape, empty if free."""
 
     frame: np.ndarray  # uint8 [H, W, 3] RGB
     allowed: np.ndarray

@@ -25,11 +25,11 @@ from iad_unify.types import DEFECT_TYPES
 
 SHEET = "samples.png"
 NOTE = (
-    "Paints a synthetic defect inside a mask of a clean frame; pixels outside the mask are returned bit for bit. Steered by"
-    " an instruction and optional reference regions through the hidden states of explainer {explainer}; it serves with no"
-    " other. References were region tokens of region expert {expert}. Intended for the augmentation of training data, each"
-    " edit checked by the region expert. Trained on 48-pixel crops of procedural drawings: on real frames the edits look"
-    " procedural, and larger masks are drawn small and enlarged."
+    "Paints a synthetic defect inside a mask of a clean frame; pixels outside the mask are returned bit for bit. Steered"
+    " by an instruction and optional reference regions through the hidden states of explainer {explainer}; it serves"
+    " with no other. References were region tokens of region expert {expert}. Intended for the augmentation of training"
+    " data, each edit checked by the region expert. Trained on 48-pixel crops of procedural drawings: on real frames the"
+    " edits look procedural, and larger masks are drawn small and enlarged."
 )
 
 

@@ -5,6 +5,7 @@ Time is processor time, so that a busy machine trains as long as an idle one. Kn
 
 import copy
 import json
+import pickle
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -44,7 +45,7 @@ class Schedule:
     def rate(self, steps: int, progress: float) -> float:
         """Warm-up, then a cosine down to a fiftieth."""
         cosine = 0.5 * (1 + np.cos(np.pi * progress))
-        return self.learning_rate * min(1.0, (steps + 1) / self.warmup_steps) * max(cosine, 0.02)
+        return float(self.learning_rate * min(1.0, (steps + 1) / self.warmup_steps) * max(cosine, 0.02))
 
 
 @dataclass(slots=True)
@@ -130,7 +131,7 @@ class Trainer:
                     parameter.copy_(state["learned"][name])
             self.averaged = {name: state["averaged"][name] for name in self.learned}
             self.optimizer.load_state_dict(state["optimizer"])
-        except (OSError, KeyError, ValueError, RuntimeError, TypeError) as error:
+        except (OSError, KeyError, ValueError, RuntimeError, TypeError, pickle.UnpicklingError) as error:
             raise CheckpointError(folder, "start without --resume", f"no run to resume ({error})") from error
 
 

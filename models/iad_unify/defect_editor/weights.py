@@ -41,6 +41,7 @@ def save(folder: Path, config: EditorConfig, tensors: dict[str, Tensor]) -> None
         {name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in tensors.items()},
         folder / TENSORS,
     )
+    (folder / TENSORS).chmod(0o644)  # safetensors writes files for their owner only
 
 
 @dataclass(frozen=True, slots=True)

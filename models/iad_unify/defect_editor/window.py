@@ -55,7 +55,7 @@ def groups(mask: np.ndarray) -> list[np.ndarray]:
 
 
 def cut(picture: np.ndarray, window: Window) -> np.ndarray:
-    """The window's pixels of [H, W] or [H, W, C]; beyond the border the nearest pixel repeats (zeros for a bool mask)."""
+    """The window's pixels of [H, W] or [H, W, C]; beyond the border the nearest pixel repeats, a mask is false."""
     height, width = picture.shape[:2]
     x0, y0 = max(window.x, 0), max(window.y, 0)
     x1, y1 = min(window.x + window.side, width), min(window.y + window.side, height)

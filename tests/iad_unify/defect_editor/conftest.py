@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 import torch
+
 from iad_unify.defect_editor.condition import Reference
 from iad_unify.defect_editor.config import EditorConfig
 from iad_unify.defect_editor.flow import FlowEditor
@@ -30,7 +31,7 @@ class DrawnBackbone:
         return states if reference is None else states + float(reference.appearance.mean())
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def backbone() -> DrawnBackbone:
     return DrawnBackbone()
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from iad_unify.defect_editor.condition import ConditionProjection, instruction, parse_request, stack_states, strength_of
 
 

@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+
 from iad_unify.defect_editor.looseness import loosen
 
 
@@ -35,4 +36,5 @@ def test_a_defect_at_the_border_stays_in_the_frame() -> None:
     shape[0, 0] = shape[63, 63] = True
     for seed in range(30):
         allowed, _ = loosen(shape, np.random.default_rng(seed))
-        assert allowed.shape == (64, 64) and allowed[0, 0]
+        assert allowed.shape == (64, 64)
+        assert allowed[0, 0]

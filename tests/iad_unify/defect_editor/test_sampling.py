@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from iad_unify.defect_editor.flow import FlowEditor
 from iad_unify.defect_editor.sampling import EditRequest, edit, is_grey, picture_tensor, pixels
 
@@ -39,7 +40,8 @@ def test_every_pixel_outside_the_mask_comes_back_bit_for_bit(small_editor: FlowE
     asked = request(height, width, boxes, grey=grey)
     before = asked.frame.copy()
     edited = edit(small_editor, 32, asked)
-    assert edited.dtype == np.uint8 and edited.shape == asked.frame.shape
+    assert edited.dtype == np.uint8
+    assert edited.shape == asked.frame.shape
     assert (edited[~asked.allowed] == before[~asked.allowed]).all()
     assert (edited[asked.allowed] != before[asked.allowed]).any()
     assert (asked.frame == before).all()
@@ -49,7 +51,9 @@ def test_every_pixel_outside_the_mask_comes_back_bit_for_bit(small_editor: FlowE
 def test_every_component_is_edited(small_editor: FlowEditor) -> None:
     asked = request(*CASES["several components"])
     changed = (edit(small_editor, 32, asked) != asked.frame).any(2)
-    assert changed[5:20, 5:20].any() and changed[150:190, 200:250].any() and changed[100:104, 20:110].any()
+    assert changed[5:20, 5:20].any()
+    assert changed[150:190, 200:250].any()
+    assert changed[100:104, 20:110].any()
 
 
 def test_an_empty_mask_returns_the_frame(small_editor: FlowEditor) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from iad_unify.defect_editor.window import Window, composite, cut, enlarge, groups, shrink, window_around
 
 
@@ -28,7 +29,8 @@ def test_a_window_of_a_border_touching_mask_stays_inside_the_frame(
 ) -> None:
     mask = rectangle(*shape, *box)
     window = window_around(mask, 48)
-    assert 0 <= window.x <= shape[1] - window.side and 0 <= window.y <= shape[0] - window.side
+    assert 0 <= window.x <= shape[1] - window.side
+    assert 0 <= window.y <= shape[0] - window.side
     assert cut(mask, window).sum() == mask.sum()
 
 
