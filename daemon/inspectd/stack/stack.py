@@ -12,7 +12,7 @@ from inspectd.stack import environment
 from inspectd.stack.download import Cache
 from inspectd.stack.plan import Plan
 from inspectd.stack.ports import PortChoice
-from inspectd.stack.process import ServiceProcess
+from inspectd.stack.process import Launch, ServiceProcess
 from inspectd.stack.service import Service
 
 #: service, what it is doing; `ready` and `already running` are the last words for a service.
@@ -50,7 +50,9 @@ class Stack:
             plan = self._merge(wanted, choice)
             plan.save(self.state_dir)
             services = plan.build(self.state_dir, self._cache)
-            started = [service for service in services if self._start(service, progress)]
+            # everything is fetched and checked before anything is started
+            launches = [(service, self._prepare(service, progress)) for service in services]
+            started = [service for service, launch in launches if self._start(service, launch, progress)]
             self._await_ready(started, progress)
             environment.write(self.state_dir, self._settings(services))
         return plan
@@ -92,14 +94,19 @@ class Stack:
         changes = {name: getattr(wanted, name) for name in Plan.__slots__ if name not in ("services", "ports")}
         return Plan(services=services, ports=last.ports, **changes).with_ports(choice, running)
 
-    def _start(self, service: Service, progress: Progress) -> bool:
-        """Whether it had to be started; a running one with another configuration is stopped first."""
+    @staticmethod
+    def _prepare(service: Service, progress: Progress) -> Launch:
+        progress(service.name, "preparing")
+        return service.prepare(lambda word: progress(service.name, word))
+
+    def _start(self, service: Service, launch: Launch, progress: Progress) -> bool:
+        """Whether it is to be waited for; a running one with another configuration is stopped first."""
         process = self.process(service.name)
-        launch = service.prepare(lambda word: progress(service.name, word))
         running = process.running()
         if running is not None and running.fingerprint == launch.fingerprint:
-            progress(service.name, "already running" if not service.probe() else "starting")
-            return bool(service.probe())
+            missing = service.probe()
+            progress(service.name, missing or "already running")
+            return bool(missing)
         if running is not None:
             progress(service.name, "stopping, its configuration changed")
             self._stop(service)
