@@ -1,0 +1,153 @@
+"""What the region expert measured, in the terms that words use: likely types, cells, size, place. Numpy only.
+
+It decides nothing and knows no sentence.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iad_unify import masks
+from iad_unify.geometry import CELLS, cell_shares, cell_shares_of_window
+from iad_unify.types import UNKNOWN
+
+#: A region is small below the first share of the frame's area, large from the second up, else medium.
+SMALL_BELOW, LARGE_FROM = 0.002, 0.01
+SIZES: tuple[str, ...] = ("small", "medium", "large")
+#: The likely types are the most probable ones that together reach this mass; one below the floor is never likely,
+#: unless it is the first.
+LIKELY_MASS, LIKELY_FLOOR = 0.9, 0.05
+#: When the most probable type is below this, "of unclear type" is true as well.
+CLEAR_FROM = 0.4
+#: A region lies in a second cell, too, when at least this share of its area does.
+SPLIT_SHARE = 0.3
+
+
+def size_of(area_share: float) -> str:
+    """small, medium or large, by the region's share of the frame's area."""
+    if area_share < SMALL_BELOW:
+        return "small"
+    return "medium" if area_share < LARGE_FROM else "large"
+
+
+@dataclass(frozen=True, slots=True)
+class RegionFact:
+    """One region, measured."""
+
+    defect_types: tuple[tuple[str, float], ...]  # the likely types with their probabilities, the most probable first
+    shares: tuple[float, ...]  # [9] of the region's area in each of `CELLS`
+    area_share: float  # of the frame's area
+    box: tuple[float, float, float, float] | None = None  # x, y, width, height in original pixels, where known
+
+    @property
+    def likely(self) -> tuple[str, ...]:
+        """The slugs of the likely types."""
+        return tuple(slug for slug, _ in self.defect_types)
+
+    @property
+    def defect_type(self) -> str:
+        """The most probable type, or `unknown` when no type is clear."""
+        return UNKNOWN if UNKNOWN in self.likely else self.likely[0]
+
+    @property
+    def cell(self) -> str:
+        """The cell with most of the area."""
+        return CELLS[int(np.argmax(self.shares))]
+
+    @property
+    def cell_share(self) -> float:
+        """The share of the area in that cell."""
+        return max(self.shares)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The cells that it may be said to lie in: the first, and each that holds `SPLIT_SHARE` of the area."""
+        first = self.cell
+        split = [cell for cell, share in zip(CELLS, self.shares, strict=True) if share >= SPLIT_SHARE]
+        return (first, *(cell for cell in split if cell != first))
+
+    @property
+    def size(self) -> str:
+        """small, medium or large."""
+        return size_of(self.area_share)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The regions of one frame, the strongest first."""
+
+    regions: tuple[RegionFact, ...] = ()
+
+
+def likely_types(probabilities: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+    """The likely types of calibrated probabilities, the most probable first; `unknown` is added when none is clear.
+
+    Raises ValueError for an empty mapping.
+    """
+    if not probabilities:
+        raise ValueError("a region needs at least one type probability")
+    ranked = sorted(probabilities.items(), key=lambda pair: (-pair[1], pair[0]))
+    kept, mass = [ranked[0]], ranked[0][1]
+    for slug, probability in ranked[1:]:
+        if mass >= LIKELY_MASS or probability < LIKELY_FLOOR:
+            break
+        kept.append((slug, probability))
+        mass += probability
+    if ranked[0][1] < CLEAR_FROM and all(slug != UNKNOWN for slug, _ in kept):
+        kept.append((UNKNOWN, max(0.0, 1.0 - mass)))
+    return tuple((slug, float(probability)) for slug, probability in kept)
+
+
+def probabilities_of(logits: NDArray[np.floating], slugs: Sequence[str], temperature: float = 1.0) -> dict[str, float]:
+    """Softmax of one region's type logits [T] at the calibration temperature."""
+    scaled = np.asarray(logits, dtype=np.float64) / temperature
+    weights = np.exp(scaled - scaled.max())
+    return dict(zip(slugs, (weights / weights.sum()).tolist(), strict=True))
+
+
+def fact_of_rle(rle: masks.Rle, probabilities: Mapping[str, float]) -> RegionFact:
+    """A region from its mask on the original frame; raises MaskError, and ValueError when the mask is empty."""
+    window, x, y = masks.decode_window(rle)
+    area = int(np.count_nonzero(window))
+    if area == 0:
+        raise ValueError("an empty mask is no region")
+    shares = cell_shares_of_window(window, x, y, rle.width, rle.height)
+    box = (float(x), float(y), float(window.shape[1]), float(window.shape[0]))
+    return RegionFact(likely_types(probabilities), tuple(shares.tolist()), area / (rle.width * rle.height), box)
+
+
+def fact_of_mask(mask: NDArray[np.bool_], probabilities: Mapping[str, float]) -> RegionFact:
+    """A region from a bool mask [H, W] on the original frame; raises ValueError when it is empty."""
+    if not mask.any():
+        raise ValueError("an empty mask is no region")
+    shares = cell_shares(mask)
+    ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    box = (float(xs[0]), float(ys[0]), float(xs[-1] + 1 - xs[0]), float(ys[-1] + 1 - ys[0]))
+    return RegionFact(likely_types(probabilities), tuple(shares.tolist()), float(mask.mean()), box)
+
+
+def fact_of_geometry(geometry: NDArray[np.floating], probabilities: Mapping[str, float]) -> RegionFact:
+    """A region from its geometry vector [5] alone: the area is taken as spread evenly over the box.
+
+    Use a mask where there is one: a ring or a slanted line has its area elsewhere.
+    """
+    cx, cy, w, h, area = (float(value) for value in geometry)
+    across, down = (_third_shares(centre, extent) for centre, extent in ((cx, w), (cy, h)))
+    shares = np.outer(down, across).reshape(-1)
+    return RegionFact(likely_types(probabilities), tuple((shares / shares.sum()).tolist()), area)
+
+
+def _third_shares(centre: float, extent: float) -> NDArray[np.float64]:
+    low, high = centre - max(extent, 1e-6) / 2, centre + max(extent, 1e-6) / 2
+    edges = np.array([-np.inf, 1 / 3, 2 / 3, np.inf])
+    return np.clip(np.minimum(edges[1:], high) - np.maximum(edges[:-1], low), 0, None)
+
+
+def facts_of(
+    rles: Sequence[masks.Rle], type_logits: NDArray[np.floating], slugs: Sequence[str], temperature: float = 1.0
+) -> Facts:
+    """Facts of one answer of the region expert: R masks, logits [R, T] and the T slugs of their columns."""
+    rows = zip(rles, type_logits, strict=True)
+    return Facts(tuple(fact_of_rle(rle, probabilities_of(row, slugs, temperature)) for rle, row in rows))

@@ -1,0 +1,169 @@
+"""Whether a text is true of the regions: every claim is recomputed from the measured facts.
+
+A claim is contradicted when no region can bear it out; what is left unsaid is never wrong. The rules, by kind:
+
+- type: some region must have the type in its likely set (one of the alternatives, if several are given);
+- location: some region of that type must lie in the cell: its first cell, or one with `SPLIT_SHARE` of its area;
+- size: some region of that type and place must be of that size;
+- count: a number of all defects must be the number of regions; a number of one type must be possible given the likely
+  sets; more defects described than regions is too many;
+- existence: "no defect" needs no region, a described defect needs one; a denied defect must not surely be there.
+
+It knows the facts and the claims, no model and no picture.
+"""
+
+from dataclasses import dataclass
+
+from iad_unify.language import wording
+from iad_unify.language.claims import Claims, Mention, parse
+from iad_unify.language.facts import Facts, RegionFact
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """One claim that the regions contradict."""
+
+    kind: str  # type, location, size, count or existence
+    said: str
+    seen: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: says {self.said}, seen {self.seen}"
+
+
+def check(text: str, facts: Facts, *, question: str = "", language: str = "en") -> tuple[Contradiction, ...]:
+    """Parse and verify in one step."""
+    return verify(parse(text, question=question, language=language), facts)
+
+
+def verify(claims: Claims, facts: Facts) -> tuple[Contradiction, ...]:
+    """The claims that the facts contradict, without repeats; empty when the text is true or claims nothing."""
+    found: list[Contradiction] = [*_existence(claims, facts), *_totals(claims, facts)]
+    for mention in claims.mentions:
+        if mention.denied:
+            found += _denied(mention, facts)
+        elif facts.regions:
+            found += _asserted(mention, facts)
+    if facts.regions:
+        found += _numbers(claims, facts)
+    return tuple(dict.fromkeys(found))
+
+
+def template(facts: Facts) -> str:
+    """The sentence that is said when the model's words do not hold; `verify` finds nothing wrong with it."""
+    regions = facts.regions
+    if not regions:
+        return "No defect was found."
+    strongest = regions[0]
+    phrase = f"{wording.sized(strongest.defect_type, strongest.size)} {wording.PLACES[strongest.cell][0]}"
+    if len(regions) == 1:
+        return f"{wording.article(phrase).capitalize()}."
+    return f"{wording.number(len(regions)).capitalize()} defects; the strongest is {wording.article(phrase)}."
+
+
+def _existence(claims: Claims, facts: Facts) -> list[Contradiction]:
+    if claims.none and facts.regions:
+        return [Contradiction("existence", "no defect", _regions(len(facts.regions)))]
+    described = any(m.defect_types or m.cells or m.size or m.region or m.pick for m in claims.asserted)
+    if described and not facts.regions:
+        return [Contradiction("existence", "a defect", "no region")]
+    return []
+
+
+def _totals(claims: Claims, facts: Facts) -> list[Contradiction]:
+    seen = len(facts.regions)
+    found = [Contradiction("count", str(count), _regions(seen)) for count in claims.counts if count != seen]
+    if claims.at_least is not None and seen < claims.at_least:
+        found.append(Contradiction("count", f"at least {claims.at_least}", _regions(seen)))
+    return found
+
+
+def _asserted(mention: Mention, facts: Facts) -> list[Contradiction]:
+    regions = _spoken_of(mention, facts)
+    if not regions:
+        return [Contradiction("count", f"region {mention.region}", _regions(len(facts.regions)))]
+    found: list[Contradiction] = []
+    if mention.defect_types:
+        fitting = _of_type(regions, mention.defect_types)
+        if not fitting:
+            seen = "; ".join(dict.fromkeys(" or ".join(region.likely) for region in regions))
+            found.append(Contradiction("type", " or ".join(mention.defect_types), seen))
+        regions = fitting or regions
+    for place in mention.cells:
+        if not _in_place(regions, place):
+            seen = "; ".join(dict.fromkeys(" or ".join(region.cells) for region in regions))
+            found.append(Contradiction("location", " or ".join(place), seen))
+    placed = tuple(region for place in mention.cells for region in _in_place(regions, place)) or regions
+    if mention.size is not None and all(region.size != mention.size for region in placed):
+        found.append(Contradiction("size", mention.size, "; ".join(dict.fromkeys(region.size for region in placed))))
+    return found
+
+
+def _denied(mention: Mention, facts: Facts) -> list[Contradiction]:
+    """A denial is wrong when a region surely has everything that is denied together."""
+    for region in _spoken_of(mention, facts):
+        type_sure = not mention.defect_types or set(region.likely) <= set(mention.defect_types)
+        cell_sure = not mention.cells or any(region.cells == (cell,) for place in mention.cells for cell in place)
+        if type_sure and cell_sure and mention.size in (None, region.size):
+            if mention.defect_types:
+                return [Contradiction("type", f"no {' or '.join(mention.defect_types)}", region.likely[0])]
+            if mention.cells:
+                return [Contradiction("location", f"nothing in {' or '.join(mention.cells[0])}", region.cell)]
+            return [Contradiction("size", f"nothing {mention.size}", region.size)]
+    return []
+
+
+def _numbers(claims: Claims, facts: Facts) -> list[Contradiction]:
+    found: list[Contradiction] = []
+    described = [
+        mention for mention in claims.asserted if mention.defect_types and not (mention.region or mention.pick)
+    ]
+    numbered: dict[tuple[str, ...], int] = {}
+    for mention in described:
+        pool = _of_type(facts.regions, mention.defect_types)
+        if mention.cells:
+            pool = _in_place(pool, tuple(cell for place in mention.cells for cell in place))
+        least = mention.count or mention.at_least or 1
+        if pool and len(pool) < least:
+            said = f"{least} of type {' or '.join(mention.defect_types)}"
+            found.append(Contradiction("count", said, _regions(len(pool))))
+        if mention.count is not None and not mention.cells:
+            numbered[mention.defect_types] = numbered.get(mention.defect_types, 0) + mention.count
+    for types, said_count in numbered.items():
+        unplaced = sum(m.count or 1 for m in described if m.defect_types == types and m.cells)
+        sure = sum(set(region.likely) <= set(types) for region in facts.regions)
+        if sure > said_count + unplaced:
+            found.append(Contradiction("count", f"{said_count} of type {' or '.join(types)}", _regions(sure)))
+    least = sum(mention.count or mention.at_least or 1 for mention in described)
+    if not found and least > len(facts.regions):
+        found.append(Contradiction("count", f"{least} described", _regions(len(facts.regions))))
+    return found
+
+
+def _spoken_of(mention: Mention, facts: Facts) -> tuple[RegionFact, ...]:
+    if mention.pick is not None:
+        return _picked(mention, facts)
+    if mention.region is None:
+        return facts.regions
+    return facts.regions[mention.region - 1 : mention.region] if mention.region > 0 else ()
+
+
+def _picked(mention: Mention, facts: Facts) -> tuple[RegionFact, ...]:
+    """The strongest comes first in the facts; the largest and the smallest are found among those of the named type."""
+    if mention.pick == "strongest" or not facts.regions:
+        return facts.regions[:1]
+    pool = _of_type(facts.regions, mention.defect_types) or facts.regions
+    sign = 1 if mention.pick == "largest" else -1
+    return (max(pool, key=lambda region: sign * region.area_share),)
+
+
+def _of_type(regions: tuple[RegionFact, ...], types: tuple[str, ...]) -> tuple[RegionFact, ...]:
+    return tuple(region for region in regions if set(types) & set(region.likely))
+
+
+def _in_place(regions: tuple[RegionFact, ...], place: tuple[str, ...]) -> tuple[RegionFact, ...]:
+    return tuple(region for region in regions if set(place) & set(region.cells))
+
+
+def _regions(count: int) -> str:
+    return "no region" if count == 0 else f"{count} region{'s' if count > 1 else ''}"
