@@ -89,11 +89,11 @@ class Narrator:
     async def _check(self, question: Question, ground: Ground, draft: Draft) -> Explanation:
         """The draft when nothing contradicts it, else a second draft, else the template's sentence."""
         facts = facts_of(ground.regions)
-        attempts, contradictions = 1, find_contradictions(draft.text, facts)
+        attempts, contradictions = 1, find_contradictions(draft.text, facts, question.text)
         if contradictions:
             again = Question(question.text, question.tokens, SECOND_TRY_TEMPERATURE, seed=1)
             draft, attempts = await self._complete(again), 2
-            contradictions = find_contradictions(draft.text, facts)
+            contradictions = find_contradictions(draft.text, facts, question.text)
         if contradictions:
             return Explanation(
                 state=ExplanationState.UNGROUNDED,
