@@ -17,7 +17,9 @@ Mask = NDArray[np.bool_]
 _VISIBLE = 7.0
 
 
-def add_anomaly(picture: Image, donor: Image, rng: np.random.Generator, allowed: Mask | None = None) -> tuple[Image, Mask]:
+def add_anomaly(
+    picture: Image, donor: Image, rng: np.random.Generator, allowed: Mask | None = None
+) -> tuple[Image, Mask]:
     """A copy of `picture` uint8 [H, W, 3] with one anomaly, and its mask; other pixels are unchanged.
 
     `donor` is another picture of the same size that textures may be cut from; `allowed` bounds the mask. The mask may
@@ -43,7 +45,7 @@ def add_anomaly(picture: Image, donor: Image, rng: np.random.Generator, allowed:
 def _noise(height: int, width: int, cells: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """Smooth noise in [H, W], about `cells` bumps along the side."""
     grid = rng.standard_normal((max(2, round(cells)) + 2, max(2, round(cells)) + 2)).astype(np.float32)
-    return cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(grid, (width, height), interpolation=cv2.INTER_CUBIC).astype(np.float32, copy=False)
 
 
 def _blob(height: int, width: int, rng: np.random.Generator) -> Mask:

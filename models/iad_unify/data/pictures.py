@@ -15,17 +15,14 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     Raises DataError when the file is not a picture.
     """
     picture = _eight_bits(_decode(path))
-    if picture.ndim == 2:
-        return cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB)
-    if picture.shape[2] == 1:
-        return cv2.cvtColor(picture[:, :, 0], cv2.COLOR_GRAY2RGB)
-    if picture.shape[2] == 2:  # grey and alpha
-        return cv2.cvtColor(np.ascontiguousarray(picture[:, :, 0]), cv2.COLOR_GRAY2RGB)
-    return cv2.cvtColor(picture, cv2.COLOR_BGRA2RGB if picture.shape[2] == 4 else cv2.COLOR_BGR2RGB)
+    if picture.ndim == 3 and picture.shape[2] >= 3:
+        return np.ascontiguousarray(picture[:, :, 2::-1])  # BGR or BGRA
+    grey = picture if picture.ndim == 2 else picture[:, :, 0]
+    return np.repeat(grey[:, :, None], 3, axis=2)
 
 
 def read_mask(path: Path, width: int, height: int) -> NDArray[np.bool_]:
-    """bool [height, width]: pixels above half of the file's brightest. Raises DataError on another size."""
+    """A bool [height, width]: pixels above half of the file's brightest. Raises DataError on another size."""
     values = _decode(path)
     if values.ndim == 3:
         values = values[:, :, :3].max(axis=2)

@@ -43,7 +43,7 @@ def read(folder: Path) -> list[Sample]:
     elif manifest.is_file():
         samples = list(_manifest(manifest))
     else:
-        raise DataError(folder, "neither manifest.jsonl nor MVTec-AD folders (train/good, test/TYPE, ground_truth/TYPE)")
+        raise DataError(folder, "neither manifest.jsonl nor MVTec-AD folders (train/good, test/TYPE)")
     if not samples:
         raise DataError(folder, "the data set is empty")
     return samples
@@ -85,7 +85,9 @@ def _mvtec_roots(folder: Path) -> list[Path]:
         return [folder]
     if not folder.is_dir():
         raise DataError(folder, "no such folder")
-    return sorted(child for child in folder.iterdir() if (child / "train" / "good").is_dir() or (child / "test").is_dir())
+    return sorted(
+        child for child in folder.iterdir() if (child / "train" / "good").is_dir() or (child / "test").is_dir()
+    )
 
 
 def _mvtec(root: Path, top: Path) -> Iterator[Sample]:

@@ -51,7 +51,7 @@ def by_group(samples: Iterable[Sample], train_share: float, validation_share: fl
 
 
 def _count(total: int, share: float, rng: np.random.Generator) -> int:
-    """total * share, its fraction rounded by chance so that small strata are not always rounded the same way."""
+    """A total times a share, its fraction rounded by chance so that small strata are not always rounded the same way."""
     exact = total * share
     return min(total, int(exact) + int(rng.random() < exact - int(exact)))
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 from transformers import (
     AutoConfig,
     Dinov2Config,
@@ -15,13 +15,13 @@ from transformers import (
     PretrainedConfig,
 )
 
-_KINDS: Mapping[str, tuple[type[PretrainedConfig], type[nn.Module]]] = {
+_KINDS: Mapping[str, tuple[type[PretrainedConfig], Any]] = {
     "dinov2": (Dinov2Config, Dinov2Model),
     "dinov2_with_registers": (Dinov2WithRegistersConfig, Dinov2WithRegistersModel),
 }
 
 
-class UnknownBackbone(ValueError):
+class UnknownBackboneError(ValueError):
     """The configuration is not of a Dinov2 or a Dinov2WithRegisters."""
 
 
@@ -33,7 +33,7 @@ class FrozenBackbone(nn.Module):
 
     def __init__(self, model: nn.Module, layers: Sequence[int]) -> None:
         super().__init__()
-        self.model = model
+        self.model: Any = model
         self.layers = tuple(layers)
         config: Any = model.config
         self.patch = int(config.patch_size)
@@ -47,10 +47,13 @@ class FrozenBackbone(nn.Module):
 
     @torch.no_grad()
     def forward(self, picture: Tensor) -> Tensor:
+        """See the class."""
         count = max(1, round(picture.shape[-1] / self.patch))
         side = count * self.patch
         if side != picture.shape[-1]:
-            picture = F.interpolate(picture, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
+            picture = functional.interpolate(
+                picture, size=(side, side), mode="bilinear", align_corners=False, antialias=True
+            )
         states = self.model(pixel_values=picture, output_hidden_states=True).hidden_states
         chosen = [self.model.layernorm(states[layer])[:, self.prefix :] for layer in self.layers]  # [B, h*w, C]
         features = torch.cat(chosen, dim=-1)
@@ -75,7 +78,7 @@ def fetch(source: str) -> tuple[FrozenBackbone, dict[str, Any]]:
     return FrozenBackbone(model, layers), model.config.to_diff_dict() | {"model_type": model.config.model_type}
 
 
-def _kind(model_type: str) -> tuple[type[PretrainedConfig], type[nn.Module]]:
+def _kind(model_type: str) -> tuple[type[PretrainedConfig], Any]:
     if model_type not in _KINDS:
-        raise UnknownBackbone(f"backbone model_type {model_type!r} is not one of {', '.join(_KINDS)}")
+        raise UnknownBackboneError(f"backbone model_type {model_type!r} is not one of {', '.join(_KINDS)}")
     return _KINDS[model_type]

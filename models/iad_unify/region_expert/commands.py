@@ -19,7 +19,9 @@ def train(
     ] = "",
     groups: Annotated[Path | None, typer.Option(help="Split file (train, validation, test groups).")] = None,
     train_share: Annotated[float, typer.Option(min=0.05, max=1.0, help="Share of groups to learn from.")] = 0.5,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="Wall-clock limit (25 when no limit is given).")] = None,
+    minutes: Annotated[
+        float | None, typer.Option(min=0.01, help="Wall-clock limit (25 when no limit is given).")
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Step limit.")] = None,
     batch: Annotated[int, typer.Option(min=2, help="Pictures per step.")] = 8,
     seed: Annotated[int, typer.Option(help="Seed of the split and of the training.")] = 0,
@@ -33,7 +35,7 @@ def train(
     from iad_unify.checkpoint import CheckpointError
     from iad_unify.data.samples import DataError
     from iad_unify.region_expert import recipe
-    from iad_unify.region_expert.backbone import UnknownBackbone
+    from iad_unify.region_expert.backbone import UnknownBackboneError
     from iad_unify.region_expert.training import Plan
 
     torch.set_num_threads(threads)
@@ -47,7 +49,7 @@ def train(
     except KeyboardInterrupt:
         console.print(f"stopped; the state is in {plan.state}, --resume goes on from it")
         raise typer.Exit(130) from None
-    except (CheckpointError, DataError, UnknownBackbone, OSError) as error:
+    except (CheckpointError, DataError, UnknownBackboneError, OSError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(2) from error
 

@@ -32,7 +32,7 @@ BACKBONES: Mapping[str, str | None] = {
 
 @dataclass(frozen=True, slots=True)
 class ExpertConfig:
-    """Shape of a region expert. `backbone` is a transformers Dinov2 (or Dinov2WithRegisters) configuration as a dict."""
+    """Shape of a region expert. `backbone` is a Dinov2 (or Dinov2WithRegisters) configuration as a dict."""
 
     name: str = "tiny"
     size: int = EXPERT_SIZE  # side of the square input, pixels; a multiple of 32

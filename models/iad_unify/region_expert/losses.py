@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 from iad_unify.region_expert.model import ExpertOutput, RegionExpert
 from iad_unify.region_expert.sampling import UNTYPED, Batch
@@ -17,10 +17,10 @@ _REGIONS_PER_PICTURE = 4
 
 
 def anomaly_loss(logits: Tensor, batch: Batch) -> Tensor:
-    """Focal and dice loss over content pixels, and a picture-level term on the highest logits (scalar)."""
+    """Focal and dice loss over content pixels, and a term on the highest logits of good pictures (scalar)."""
     target = (batch.labels > 0).float()  # [B, S, S]
     content = batch.content.float()
-    raw = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
+    raw = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     probability = logits.sigmoid()
     wrong = torch.where(target > 0, 1 - probability, probability)
     focal = (raw * wrong**_FOCUS * content).sum() / content.sum().clamp_min(1)
@@ -30,11 +30,14 @@ def anomaly_loss(logits: Tensor, batch: Batch) -> Tensor:
     dice = 1 - (2 * overlap + 1) / (mass + 1)
     dice = (dice * defective).sum() / defective.sum().clamp_min(1)
     top = logits.masked_fill(~batch.content, -20.0).flatten(1).topk(_TOP_PIXELS, dim=1).values.mean(dim=1)
-    picture = F.binary_cross_entropy_with_logits(top, defective.float())
+    # a good picture's highest logits are pushed down; a defective one's may lie beside its defect, so they are let be
+    picture = (functional.softplus(top) * ~defective).mean()
     return _PIXEL_GAIN * focal + dice + 0.3 * picture
 
 
-def type_loss(model: RegionExpert, output: ExpertOutput, batch: Batch, rng: np.random.Generator) -> tuple[Tensor, float]:
+def type_loss(
+    model: RegionExpert, output: ExpertOutput, batch: Batch, rng: np.random.Generator
+) -> tuple[Tensor, float]:
     """Cross entropy of the type head over typed regions, and its accuracy; zero and nan when there are none.
 
     Half of the regions are taken as the anomaly head sees them, so that the head meets predicted masks in training.
@@ -49,7 +52,7 @@ def type_loss(model: RegionExpert, output: ExpertOutput, batch: Batch, rng: np.r
     target = torch.tensor(types)
     _, logits = model.describe(output.features, regions, index, batch.content.float()[index])
     hits = (logits.argmax(dim=1) == target).float().mean()
-    return F.cross_entropy(logits, target, label_smoothing=0.05), float(hits)
+    return functional.cross_entropy(logits, target, label_smoothing=0.05), float(hits)
 
 
 def _regions(

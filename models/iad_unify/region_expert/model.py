@@ -12,7 +12,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.checkpoint import CONFIG, TENSORS, CheckpointError, read_config
@@ -49,6 +48,7 @@ class RegionExpert(nn.Module):
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1) * 255, persistent=False)
 
     def forward(self, pictures: Tensor) -> ExpertOutput:
+        """See the class."""
         picture = (pictures.permute(0, 3, 1, 2).float() - self.mean) / self.std  # [B, 3, S, S], channels last in memory
         logits, features = self.decoder(self.detail(picture), self.backbone(picture))
         return ExpertOutput(logits.float(), features.float())
@@ -60,7 +60,7 @@ class RegionExpert(nn.Module):
 
 
 def create(config: ExpertConfig, source: str | None = None) -> RegionExpert:
-    """A new expert with untrained heads; the backbone is the configuration's named one, or `source` (directory, hub id).
+    """A new expert with untrained heads; the backbone is the named one, or `source` (directory, hub id).
 
     Raises OSError when the backbone is not there.
     """
@@ -72,12 +72,11 @@ def create(config: ExpertConfig, source: str | None = None) -> RegionExpert:
 
 
 def save(model: RegionExpert, folder: Path, config: ExpertConfig | None = None) -> None:
-    """Write config.json and model.safetensors (matrices in fp16, vectors and norm statistics in fp32)."""
+    """Write config.json and model.safetensors (matrices in fp16, vectors in fp32)."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {
         name: (value.half() if value.ndim > 1 else value.float()).contiguous()
         for name, value in model.state_dict().items()
-        if not name.endswith("num_batches_tracked")
     }
     save_file(tensors, folder / TENSORS)
     (folder / TENSORS).chmod(0o644)  # safetensors writes files for their owner only
@@ -94,7 +93,6 @@ def load(folder: Path) -> RegionExpert:
         missing, unexpected = model.load_state_dict(values, strict=False)
     except (KeyError, TypeError, ValueError, RuntimeError, OSError, SafetensorError) as error:
         raise CheckpointError(folder, _RETRAIN, f"not a region expert ({error})") from error
-    missing = [name for name in missing if not name.endswith("num_batches_tracked")]
     if missing or unexpected:
         raise CheckpointError(folder, _RETRAIN, f"tensors do not fit the configuration ({[*missing, *unexpected][:3]})")
     return model.eval()
@@ -120,14 +118,3 @@ def start_from(model: RegionExpert, folder: Path) -> int:
 def parameters(model: nn.Module) -> int:
     """Number of parameters, the frozen ones included."""
     return sum(value.numel() for value in model.parameters())
-
-
-def fuse(model: RegionExpert) -> RegionExpert:
-    """Fold every batch norm into the convolution before it, in place; evaluation only."""
-    for module in model.modules():
-        if isinstance(module, nn.Sequential):
-            for index in range(len(module) - 1):
-                before, norm = module[index], module[index + 1]
-                if isinstance(before, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                    module[index], module[index + 1] = fuse_conv_bn_eval(before, norm), nn.Identity()
-    return model.eval()

@@ -2,7 +2,7 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional
 
 #: Stride of the feature map that tokens are pooled from, pixels.
 TOKEN_STRIDE = 4
@@ -18,9 +18,9 @@ def pool(features: Tensor, masks: Tensor, owner: Tensor, content: Tensor) -> Ten
     content float [N, S, S], 0 on the letterbox padding, which never enters a ring. A region whose ring is empty
     takes the mean of all content.
     """
-    inside = F.avg_pool2d(masks[:, None], TOKEN_STRIDE)[:, 0]  # [N, h, w] share of each cell
-    valid = F.avg_pool2d(content[:, None], TOKEN_STRIDE)[:, 0]
-    near = F.max_pool2d(inside[:, None], 2 * RING_CELLS + 1, 1, RING_CELLS)[:, 0] > 0
+    inside = functional.avg_pool2d(masks[:, None], TOKEN_STRIDE)[:, 0]  # [N, h, w] share of each cell
+    valid = functional.avg_pool2d(content[:, None], TOKEN_STRIDE)[:, 0]
+    near = functional.max_pool2d(inside[:, None], 2 * RING_CELLS + 1, 1, RING_CELLS)[:, 0] > 0
     ring = near * (inside <= 0) * valid
     ring = torch.where(ring.sum(dim=(1, 2), keepdim=True) > 0, ring, valid)
     weights = torch.stack([inside, ring], dim=1).flatten(2)  # [N, 2, h*w]
@@ -29,7 +29,7 @@ def pool(features: Tensor, masks: Tensor, owner: Tensor, content: Tensor) -> Ten
 
 
 def shape_numbers(masks: Tensor) -> Tensor:
-    """float [N, 6]: log width, height and area in pixels of the square, fill of the box, elongation, thickness.
+    """A float [N, 6]: log width, height and area in pixels of the square, fill of the box, elongation, thickness.
 
     Elongation is the log ratio of the axes of the second moments; it does not depend on the orientation.
     """

@@ -47,7 +47,8 @@ def smooth(probability: NDArray[np.float32], letterbox: Letterbox, sigma_px: flo
     out = np.zeros_like(probability)
     inner = np.ascontiguousarray(probability[y : y + h, x : x + w])
     if sigma_px > 0:
-        inner = cv2.GaussianBlur(inner, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
+        blurred = cv2.GaussianBlur(inner, (0, 0), sigma_px, borderType=cv2.BORDER_REPLICATE)
+        inner = blurred.astype(np.float32, copy=False)
     out[y : y + h, x : x + w] = inner
     return out
 
@@ -70,7 +71,7 @@ def propose(
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
     labels[hot == 0] = 0
     scores = np.zeros(count, dtype=np.float32)
-    np.maximum.at(scores, labels[hot > 0], smoothed[hot > 0])
+    np.maximum.at(scores, labels[hot > 0].astype(np.int64), smoothed[hot > 0])
     order = sorted(range(1, count), key=lambda label: (-scores[label], boxes[label][1], boxes[label][0]))
     found: list[Proposal] = []
     for label in order:
@@ -111,4 +112,5 @@ def resample(
     shift_y = (y0 + 0.5) * scale + letterbox.pad_y - 0.5
     to_square = np.array([[scale, 0, shift_x], [0, scale, shift_y]], dtype=np.float64)
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(square, to_square, (x1 - x0, y1 - y0), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    values = cv2.warpAffine(square, to_square, (x1 - x0, y1 - y0), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return values.astype(np.float32, copy=False)

@@ -90,7 +90,11 @@ def _split(found: Sequence[Sample], order: Order, seed: int) -> splits.Split:
     """The split of the samples, written beside the checkpoint so that the rest can be used for testing."""
     if not found:
         return splits.Split((), (), ())
-    split = splits.read(order.groups) if order.groups else splits.by_group(found, order.train_share, _VALIDATION_SHARE, seed)
+    split = (
+        splits.read(order.groups)
+        if order.groups
+        else splits.by_group(found, order.train_share, _VALIDATION_SHARE, seed)
+    )
     if not splits.select(found, split.train) or not splits.select(found, split.validation):
         raise DataError(order.groups or "data", "the train or the validation part of the split is empty")
     splits.write(split, order.out / "groups.json")
@@ -141,9 +145,7 @@ def drawn_square(stream: int, index: int, config: ExpertConfig) -> validation.He
     return labelled, Letterbox.fit(config.size, config.size, config.size)
 
 
-def _finish(
-    order: Order, plan: Plan, trainer: Trainer, held_out: Sequence[validation.Held], console: Console
-) -> Card:
+def _finish(order: Order, plan: Plan, trainer: Trainer, held_out: Sequence[validation.Held], console: Console) -> Card:
     """Thresholds, checkpoint, card and pictures of the averaged model."""
     expert = trainer.averaged
     checked = validation.check(expert, held_out)
@@ -189,5 +191,3 @@ def _card(
         type_slugs=config.type_slugs,
         note=note,
     )
-
-

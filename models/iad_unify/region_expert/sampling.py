@@ -5,7 +5,7 @@ A source yields labelled squares; it knows nothing of the model or the losses.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -41,15 +41,17 @@ class Batch:
 
 
 class Source(Protocol):
-    """An endless supply of labelled squares; consecutive calls give different ones."""
+    """An endless supply of labelled squares."""
 
-    def next(self, rng: np.random.Generator) -> Labelled: ...
+    def next(self, rng: np.random.Generator) -> Labelled:
+        """Another square; all chance comes from `rng`."""
+        ...
 
 
 class ProceduralSource:
     """Drawings, each used a few times from a pool, because drawing one costs as much as half a training step of it."""
 
-    def __init__(self, size: int, type_slugs: Sequence[str], pool: int = 384, reuse: float = 0.5) -> None:
+    def __init__(self, size: int, type_slugs: Sequence[str], pool: int = 384, reuse: float = 0.6) -> None:
         self._size = size
         self._types = {slug: index + 1 for index, slug in enumerate(type_slugs)}
         self._pool: list[tuple[Labelled, NDArray[np.uint8]]] = []
@@ -57,6 +59,7 @@ class ProceduralSource:
         self._reuse = reuse
 
     def next(self, rng: np.random.Generator) -> Labelled:
+        """A drawing, or now and then a clean one with a synthetic anomaly."""
         if len(self._pool) < self._capacity or rng.random() > self._reuse:
             drawn = self._draw(rng)
             if len(self._pool) < self._capacity:
@@ -93,6 +96,7 @@ class SampleSource:
         self._opened: dict[str, Labelled] = {}
 
     def next(self, rng: np.random.Generator) -> Labelled:
+        """One of the three kinds, by chance."""
         chance = rng.random()
         if self._by_type and (chance < 0.45 or not self._good):
             return self._open(_any(self._by_type[rng.integers(len(self._by_type))], rng))
@@ -123,6 +127,7 @@ class MixedSource:
         self._shares = [weight / total for _, weight in sources]
 
     def next(self, rng: np.random.Generator) -> Labelled:
+        """A square of one of the sources."""
         return self._sources[int(rng.choice(len(self._sources), p=self._shares))].next(rng)
 
 
@@ -139,7 +144,7 @@ def open_sample(sample: Sample, size: int, types: dict[str, int]) -> tuple[Label
 
 
 def content_of(letterbox: Letterbox) -> NDArray[np.bool_]:
-    """bool [S, S]: where the square shows the frame."""
+    """A bool [S, S]: where the square shows the frame."""
     content = np.zeros((letterbox.size, letterbox.size), dtype=bool)
     x, y, w, h = letterbox.inner
     content[y : y + h, x : x + w] = True
@@ -153,13 +158,15 @@ def _any(samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
 def vary(item: Labelled, rng: np.random.Generator) -> Labelled:
     """Flip, turn, sometimes scale and shift; then brightness, contrast, colour, noise, blur, JPEG."""
     turn, flip = int(rng.integers(4)) if rng.random() < 0.5 else 0, rng.random() < 0.5
-    rgb, labels, content = (np.rot90(part, turn) for part in (item.rgb, item.labels, item.content))
-    if flip:
-        rgb, labels, content = rgb[:, ::-1], labels[:, ::-1], content[:, ::-1]
-    rgb, labels, content = (np.ascontiguousarray(part) for part in (rgb, labels, content))
+    rgb, labels, content = (_turned(part, turn, flip) for part in (item.rgb, item.labels, item.content))
     if rng.random() < 0.4:
         rgb, labels, content = _place(rgb, labels, content, rng)
     return Labelled(_relight(rgb, rng), labels, content)
+
+
+def _turned(array: NDArray[Any], quarters: int, flip: bool) -> NDArray[Any]:
+    turned = np.rot90(array, quarters)
+    return np.ascontiguousarray(turned[:, ::-1] if flip else turned)
 
 
 def _place(
@@ -167,12 +174,12 @@ def _place(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
     size = rgb.shape[0]
     matrix = cv2.getRotationMatrix2D((size / 2, size / 2), float(rng.normal(0, 4)), float(np.exp(rng.normal(0, 0.15))))
-    matrix[:, 2] += rng.normal(0, size * 0.05, 2)
+    matrix = matrix + np.array([[0, 0, 1], [0, 0, 1]]) * rng.normal(0, size * 0.05, (2, 1))
     shape = (size, size)
     moved = cv2.warpAffine(rgb, matrix, shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     truth = cv2.warpAffine(labels, matrix, shape, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
     inside = cv2.warpAffine(content.astype(np.uint8), matrix, shape, flags=cv2.INTER_NEAREST)
-    return moved, np.where(inside > 0, truth, 0).astype(np.uint8), inside > 0
+    return moved.astype(np.uint8, copy=False), np.where(inside > 0, truth, 0).astype(np.uint8), inside > 0
 
 
 def _relight(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -181,23 +188,37 @@ def _relight(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
     if rng.random() < 0.3:
         curves *= 1 + rng.normal(0, 0.05, 3)
     curves = (curves - 0.5) * np.exp(rng.normal(0, 0.12)) + 0.5 + rng.normal(0, 0.06)
-    out = cv2.LUT(rgb, np.clip(curves * 255, 0, 255).round().astype(np.uint8)[None])
+    out: NDArray[Any] = cv2.LUT(rgb, np.clip(curves * 255, 0, 255).round().astype(np.uint8)[None])
     if rng.random() < 0.1:
         out = cv2.GaussianBlur(out, (0, 0), float(rng.uniform(0.3, 0.9)))
     if rng.random() < 0.3:
-        noise = np.empty(out.shape, dtype=np.int16)
-        cv2.setRNGSeed(int(rng.integers(1 << 30)))
-        cv2.randn(noise, 0, float(rng.uniform(1, 6)))
+        noise = rng.standard_normal(out.shape, dtype=np.float32) * rng.uniform(1, 6)
         out = np.clip(out + noise, 0, 255).astype(np.uint8)
     if rng.random() < 0.15:
         _, data = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 96))])
-        out = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    return out
+        out = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))
+    return out.astype(np.uint8, copy=False)
 
 
-def make_batch(source: Source, count: int, rng: np.random.Generator) -> Batch:
-    """A varied batch from a source."""
-    return collate([vary(source.next(rng), rng) for _ in range(count)])
+def make_batch(source: Source, count: int, rng: np.random.Generator, side: int) -> Batch:
+    """A varied batch of `count` squares, or of twice as many crops when `side` is less than the square's."""
+    items = [vary(source.next(rng), rng) for _ in range(count)]
+    if side < items[0].rgb.shape[0]:
+        items = [crop(item, side, rng) for item in items for _ in range(2)]
+    return collate(items)
+
+
+def crop(item: Labelled, side: int, rng: np.random.Generator) -> Labelled:
+    """A crop that mostly holds part of a defect when there is one."""
+    room = item.rgb.shape[0] - side
+    rows, columns = np.nonzero(item.labels)
+    corner = rng.integers(0, room + 1, 2)
+    if rows.size and rng.random() < 0.75:
+        pixel = int(rng.integers(rows.size))
+        inset = rng.integers(side // 8, side - side // 8, 2)
+        corner = np.clip(np.array([rows[pixel], columns[pixel]]) - inset, 0, room)
+    area = slice(int(corner[0]), int(corner[0]) + side), slice(int(corner[1]), int(corner[1]) + side)
+    return Labelled(item.rgb[area], item.labels[area], item.content[area])
 
 
 def collate(items: Sequence[Labelled]) -> Batch:

@@ -47,6 +47,4 @@ def check(model: RegionExpert, held_out: Sequence[Held]) -> Checked:
     f1, default = metrics.f1_max(pictures)
     default = default if np.isfinite(default) else 0.5
     proposal = max(LOWEST_PROPOSAL, metrics.iou_best(points, default))
-    return Checked(
-        metrics.auroc(pictures), metrics.average_precision(points), f1, default, min(proposal, default)
-    )
+    return Checked(metrics.auroc(pictures), metrics.average_precision(points), f1, default, min(proposal, default))

@@ -1,4 +1,4 @@
-"""The region expert behind the tensors of `catalog.REGION_EXPERT`. It returns raw numbers; decisions are the caller's."""
+"""The region expert behind the tensors of `catalog.REGION_EXPERT`. Raw numbers; the caller decides."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,7 +38,7 @@ class RegionExpertService:
                 raise UntrainedHead(checkpoint, f"{head} head", _TRAIN)
         if config.size != EXPERT_SIZE:
             raise CheckpointError(checkpoint, f"train it with size {EXPERT_SIZE}", f"its input side is {config.size}")
-        expert.fuse(self.model).to(device, memory_format=torch.channels_last)
+        self.model.to(device)
         self._slugs = np.array([slug.encode() for slug in config.type_slugs], dtype=object)
 
     def infer(self, batch: Mapping[str, NDArray[np.generic]]) -> Tensors:
@@ -92,7 +92,9 @@ def _checked(
     except KeyError as error:
         raise ValueError(f"tensor {error} is missing") from error
     if images.ndim != 4 or images.shape[1:] != (EXPERT_SIZE, EXPERT_SIZE, 3) or images.dtype != np.uint8:
-        raise ValueError(f"IMAGE is uint8 [B, {EXPERT_SIZE}, {EXPERT_SIZE}, 3], not {images.dtype} {list(images.shape)}")
+        raise ValueError(
+            f"IMAGE is uint8 [B, {EXPERT_SIZE}, {EXPERT_SIZE}, 3], not {images.dtype} {list(images.shape)}"
+        )
     if boxes.shape != (len(images), 5) or proposal.shape != (len(images), 2):
         raise ValueError(f"LETTERBOX is [B, 5] and PROPOSAL [B, 2], not {list(boxes.shape)} and {list(proposal.shape)}")
     if not np.isfinite(proposal.astype(np.float64)).all():
