@@ -1,0 +1,239 @@
+"""One member of a consumer group, as its poll thread sees it: reads, pauses, commits. Knows no asyncio.
+
+The driver's consumer is not thread-safe, so that everything here runs in one thread, but for the rebalance callbacks: they
+run on the driver's I/O thread, where nothing may block, and only fence what was handed out (`frames.offsets`) and pause.
+A member never stops polling, or the group throws it out: at its bound it pauses the partitions instead.
+
+The driver keeps its position in a partition that it gets back after a rebalance, past the records that are fenced by
+then. Such a partition is put back to its committed offset before anything else is read from it.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from kafka import KafkaConsumer
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.errors import KafkaError
+from kafka.structs import OffsetAndMetadata, TopicPartition
+
+from inspectd.errors import InspectdError, Misconfigured
+from inspectd.frames.offsets import OffsetBook
+from inspectd.frames.source import Delivery, FrameRecord
+from inspectd.kafka_client import BOOTSTRAP_TIMEOUT_S, connection_options, no_broker, our_error
+from inspectd.settings import KafkaSettings
+
+log = logging.getLogger(__name__)
+
+#: How long one poll waits for records; also the longest that an acknowledgement waits for its commit.
+_POLL_MS = 100
+#: Least time between two commits.
+_COMMIT_EVERY_S = 0.1
+#: How often the broker is asked for the ends of the partitions: for the lag, and to see that it is there.
+_PROBE_EVERY_S, _PROBE_AGAIN_S = 5.0, 1.0
+_CALL_TIMEOUT_MS = 2000
+_CLOSE_TIMEOUT_MS = 3000
+#: Fetched ahead of what is handed out, at most.
+_FETCH_BYTES = 8 * 1024 * 1024
+
+
+class GroupMember:
+    """Every method but the properties belongs to the poll thread."""
+
+    def __init__(
+        self,
+        *,
+        settings: KafkaSettings,
+        max_in_flight: int,
+        book: OffsetBook,
+        wake: threading.Event,
+        deliver: Callable[[list[Delivery]], None],
+    ) -> None:
+        self._settings, self._max_in_flight, self._book = settings, max_in_flight, book
+        self._wake, self._deliver = wake, deliver
+        self._consumer: Any = None
+        self._assigned: frozenset[TopicPartition] = frozenset()
+        self._read: set[TopicPartition] = set()  # partitions of which something was handed out at any time
+        self._misplaced: set[TopicPartition] = set()
+        self._reachable = False
+        self._next_commit = self._next_probe = 0.0
+        self._lag = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether partitions are assigned and the broker answers."""
+        return self._reachable and bool(self._assigned)
+
+    @property
+    def lag(self) -> int:
+        """Records behind the ends of the assigned partitions, as of the last probe."""
+        return self._lag
+
+    def connect(self) -> None:
+        """Joins the group. Raises Unavailable or Misconfigured."""
+        settings = self._settings
+        session_ms = int(settings.session_timeout_s * 1000)
+        try:
+            self._consumer = KafkaConsumer(
+                **connection_options(settings),
+                group_id=settings.group_id,
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                max_poll_interval_ms=int(settings.max_poll_interval_s * 1000),
+                session_timeout_ms=session_ms,
+                heartbeat_interval_ms=min(3000, session_ms // 3),
+                fetch_max_bytes=_FETCH_BYTES,
+                allow_auto_create_topics=False,
+            )
+            self._check_topic()
+        except InspectdError:
+            raise
+        except Exception as error:  # the driver raises its own, OSError, ValueError and AssertionError here
+            raise no_broker(error, settings) from error
+        self._consumer.subscribe(topics=[settings.frames_topic], listener=_Listener(self._take_away, self._take_over))
+        self._reachable = True
+
+    def turn(self) -> None:
+        """One round: read what there is room for, commit what is finished. Raises our errors."""
+        try:
+            room = self._max_in_flight - self._book.outstanding
+            if room > 0:
+                self._resume()
+                batches = self._consumer.poll(timeout_ms=_POLL_MS, max_records=room)
+            else:
+                self._consumer.pause(*self._assigned)
+                batches = self._consumer.poll(timeout_ms=0)
+            self._hand_over(batches)
+            self._put_back()
+            self.commit()
+            self._probe()
+        except KafkaError as error:
+            self._reachable = False
+            raise our_error(error, self._settings) from error
+        if room <= 0:
+            self._wake.wait(_POLL_MS / 1000)
+            self._wake.clear()
+
+    def commit(self, *, now: bool = False) -> None:
+        """Commits the contiguous prefixes. A refusal is normal while the group rebalances: others will read it again."""
+        if not now and time.monotonic() < self._next_commit:
+            return
+        offsets = self._book.committable()
+        if not offsets:
+            return
+        self._next_commit = time.monotonic() + _COMMIT_EVERY_S
+        request = {TopicPartition(*place): OffsetAndMetadata(offset, "", -1) for place, offset in offsets.items()}
+        try:
+            self._consumer.commit(request, timeout_ms=_CALL_TIMEOUT_MS)
+        except KafkaError as error:
+            log.info("not committed, to be repeated: %s", error)
+            self._next_probe = 0.0  # the group, or the broker? The probe tells
+            return
+        self._reachable = True
+        self._book.committed(offsets)
+
+    def close(self) -> None:
+        """Commits and leaves the group; bounded in time when the broker is away."""
+        if self._consumer is None:
+            return
+        try:
+            self.commit(now=True)
+            self._consumer.close(autocommit=False, timeout_ms=_CLOSE_TIMEOUT_MS)
+        except KafkaError as error:  # the group finds out by the session's timeout
+            log.warning("leaving the consumer group: %s", error)
+        self._assigned = frozenset()
+
+    def _check_topic(self) -> None:
+        topic, deadline = self._settings.frames_topic, time.monotonic() + BOOTSTRAP_TIMEOUT_S
+        while not self._consumer.partitions_for_topic(topic):
+            if time.monotonic() > deadline:
+                raise Misconfigured(
+                    "kafka.frames_topic", f"the broker has no topic {topic!r}", "Create it, or name another"
+                )
+            time.sleep(0.5)
+
+    def _resume(self) -> None:
+        paused = self._consumer.paused() & (self._assigned - self._misplaced)
+        if paused:
+            self._consumer.resume(*paused)
+
+    def _hand_over(self, batches: dict[TopicPartition, list[Any]]) -> None:
+        deliveries = []
+        for partition, records in batches.items():
+            self._read.add(partition)
+            for record in records:
+                generation = self._book.hand_out((partition.topic, partition.partition), record.offset)
+                if generation is not None:
+                    deliveries.append(Delivery(frame_record(record), generation))
+        if deliveries:
+            self._reachable = True
+            self._deliver(deliveries)
+
+    def _put_back(self) -> None:
+        for partition in self._misplaced & self._assigned:
+            offset = self._consumer.committed(partition, timeout_ms=_CALL_TIMEOUT_MS)
+            if offset is None:
+                self._consumer.seek_to_beginning(partition)
+            else:
+                self._consumer.seek(partition, offset)
+            self._misplaced.discard(partition)
+
+    def _probe(self) -> None:
+        if not self._assigned or time.monotonic() < self._next_probe:
+            return
+        partitions = sorted(self._assigned)
+        try:
+            ends = self._consumer.end_offsets(partitions, timeout_ms=_CALL_TIMEOUT_MS)
+            here = {p: self._consumer.position(p, timeout_ms=_CALL_TIMEOUT_MS) for p in partitions}
+        except KafkaError as error:
+            log.warning("Kafka at %s does not answer: %s", self._settings.bootstrap_servers, error)
+            self._reachable, self._next_probe = False, time.monotonic() + _PROBE_AGAIN_S
+            return
+        self._lag = sum(ends[p] - (here[p] or 0) for p in partitions)
+        self._reachable, self._next_probe = True, time.monotonic() + _PROBE_EVERY_S
+
+    def _take_away(self, partitions: Iterable[TopicPartition]) -> None:
+        """On the driver's I/O thread: must not block, must not commit."""
+        gone = set(partitions)
+        self._book.revoke((p.topic, p.partition) for p in gone)
+        self._assigned -= gone
+
+    def _take_over(self, partitions: Iterable[TopicPartition]) -> None:
+        """On the driver's I/O thread: must not block. A rejoin loses the pause flags, so they are set anew."""
+        fresh = set(partitions)
+        self._book.assign((p.topic, p.partition) for p in fresh)
+        self._consumer.pause(*fresh)
+        self._misplaced |= fresh & self._read
+        self._assigned |= fresh
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the driver has no types
+    def __init__(
+        self,
+        revoked: Callable[[Iterable[TopicPartition]], None],
+        assigned: Callable[[Iterable[TopicPartition]], None],
+    ) -> None:
+        self._revoked, self._assigned = revoked, assigned
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        self._revoked(revoked)
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        self._assigned(assigned)
+
+
+def frame_record(record: Any) -> FrameRecord:
+    """The driver's record as ours; a null header value, which the port does not know, becomes empty."""
+    milliseconds = record.timestamp if record.timestamp is not None and record.timestamp >= 0 else time.time() * 1000
+    return FrameRecord(
+        key=record.key,
+        value=record.value,
+        headers=[(name, value or b"") for name, value in record.headers],
+        timestamp=datetime.fromtimestamp(milliseconds / 1000, UTC),
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+    )
