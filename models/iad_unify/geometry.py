@@ -91,7 +91,7 @@ class Letterbox:
         return np.ascontiguousarray(picture)
 
     def apply_mask(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """A mask moved with its picture, bool [height, width] to bool [size, size]: true where at least half is covered.
+        """Move a mask with its picture, bool [height, width] to [size, size]: true where at least half is covered.
 
         A region so small that no pixel keeps its half still marks its brightest pixel, so that nothing vanishes.
         """

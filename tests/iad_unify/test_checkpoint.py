@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from iad_unify import checkpoint, resources
 from iad_unify.checkpoint import Card, CheckpointError, Figure
 

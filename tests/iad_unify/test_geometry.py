@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from iad_unify import geometry
 from iad_unify.geometry import CELLS, Letterbox
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from iad_unify import masks
-from iad_unify.masks import MaskError, Rle
 from numpy.typing import NDArray
 from pycocotools import mask as reference
+
+from iad_unify import masks
+from iad_unify.masks import MaskError, Rle
 
 
 def _random_masks() -> list[NDArray[np.bool_]]:

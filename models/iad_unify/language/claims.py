@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from iad_unify.language.english import ENGLISH
 from iad_unify.language.lexicon import Lexicon
+from iad_unify.language.pieces import BREAKS, NOUNS, Piece, scan
 
 #: The languages that can be read.
 LEXICONS: dict[str, Lexicon] = {ENGLISH.language: ENGLISH}
@@ -77,7 +78,7 @@ class Claims:
             return self.counts[0] if len(set(self.counts)) == 1 else None
         if self.none:
             return 0
-        named = [mention.count for mention in self.asserted if mention.defect_types or mention.count]
+        named = [m.count for m in self.asserted if (m.defect_types or m.count) and m.pick is None]
         return named[0] if len(named) == 1 else None
 
 
@@ -87,10 +88,10 @@ def parse(text: str, *, question: str = "", language: str = "en") -> Claims:
     Raises KeyError for a language that has no table.
     """
     lexicon = LEXICONS[language]
-    claims = _Reader(_scan(text, lexicon)).read()
+    claims = _Reader(scan(text, lexicon)).read()
     if not question:
         return claims
-    return _in_context(claims, _Reader(_scan(question, lexicon)).read())
+    return _in_context(claims, _Reader(scan(question, lexicon)).read())
 
 
 def _in_context(answer: Claims, asked: Claims) -> Claims:
@@ -105,53 +106,6 @@ def _in_context(answer: Claims, asked: Claims) -> Claims:
     if named:
         return replace(answer, mentions=tuple(replace(m, denied=not answer.reply, at_least=None) for m in named))
     return replace(answer, mentions=(), none=not answer.reply)
-
-
-@dataclass(frozen=True, slots=True)
-class _Item:
-    kind: str
-    value: object = None
-
-
-def _scan(text: str, lexicon: Lexicon) -> list[_Item]:
-    """The meaningful pieces of a text in order."""
-    items: list[_Item] = []
-    for match in lexicon.pattern.finditer(lexicon.normalised(text)):
-        if match["measure"]:
-            continue
-        if match["digits"]:
-            items.append(_Item("number", int(match["digits"])))
-        elif match["phrase"]:
-            items.append(_Item(*lexicon.meanings[match["phrase"]]))
-        else:
-            items.append(_Item("stop" if match["stop"] else "comma"))
-    return list(_tidied(item for item in items if item.kind != "ignored"))
-
-
-def _tidied(source: Iterable[_Item]) -> Iterable[_Item]:
-    """Join "region 2" and "second region" into one item; drop the comma in "a small, round hole"."""
-    items = list(source)
-    index, noun_seen = 0, False
-    while index < len(items):
-        item = items[index]
-        after = items[index + 1] if index + 1 < len(items) else _Item("stop")
-        if item.kind == "thing" and item.value is False and after.kind == "number":
-            yield _Item("region", after.value)
-            index += 1
-        elif item.kind == "ordinal" and after.kind == "thing":
-            yield _Item("region", item.value)
-            index += 1
-        elif item.kind == "size" and not noun_seen and after.kind in ("comma", "joint"):
-            yield item
-            index += 1
-        else:
-            yield item
-        noun_seen = item.kind in _NOUNS or (noun_seen and item.kind not in _BREAKS)
-        index += 1
-
-
-_NOUNS = ("type", "thing", "region")
-_BREAKS = ("comma", "stop", "joint")
 
 
 @dataclass(slots=True)
@@ -190,7 +144,7 @@ class _Reader:
     noun before it in its clause, else to the one that follows. A denial reaches to the end of its clause.
     """
 
-    def __init__(self, items: list[_Item]) -> None:
+    def __init__(self, items: list[Piece]) -> None:
         self.items = items
         self.drafts: list[_Draft] = []
         self.current: _Draft | None = None
@@ -222,11 +176,11 @@ class _Reader:
         return self._first_of(reversed(self.items[:index]))
 
     @staticmethod
-    def _first_of(items: Iterable[_Item]) -> bool:
+    def _first_of(items: Iterable[Piece]) -> bool:
         for item in items:
-            if item.kind in _NOUNS:
+            if item.kind in NOUNS:
                 return True
-            if item.kind in _BREAKS:
+            if item.kind in BREAKS:
                 return False
         return False
 
@@ -274,14 +228,13 @@ class _Reader:
 
     def _close_denial(self) -> None:
         denial, self.denial = self.denial, None
-        if denial is None:
-            return
+        if denial is None or not (denial.types or denial.cells or denial.size):
+            return  # "not very deep"
         denial.count = denial.at_least = None
         if not denial.types and self.current is not None:
             denial.types = list(self.current.types)  # "the scratch is not in the center"
             denial.region = self.current.region
-        if denial.cells or denial.size or denial.types:
-            self.drafts.append(denial)
+        self.drafts.append(denial)
 
     def _on_nothing(self, index: int, value: object) -> None:
         after = self.items[index + 1].kind if index + 1 < len(self.items) else "stop"
@@ -345,7 +298,7 @@ class _Reader:
             target.cells.append(value)
 
     def _on_pick(self, index: int, value: object) -> None:
-        """ "The strongest": a mention of its own; of the type named last, unless a noun follows."""
+        """Begin a mention of one region ("the strongest"), of the type named last unless a noun follows."""
         assert isinstance(value, str)
         if self.denial is not None:
             return
@@ -374,7 +327,7 @@ class _Reader:
         ahead.count = ahead.at_least = None
         if self.denial is not None:
             self.denial.take(ahead)
-            later = self.items[index + 1] if index + 1 < len(self.items) else _Item("stop")
+            later = self.items[index + 1] if index + 1 < len(self.items) else Piece("stop")
             if not (self.further or self.denial.cells or self.denial.size or self.denial.types or later.kind == "cell"):
                 self.none, self.denial = True, None
             self.further = False

@@ -105,11 +105,11 @@ def _denied(mention: Mention, facts: Facts) -> list[Contradiction]:
         type_sure = not mention.defect_types or set(region.likely) <= set(mention.defect_types)
         cell_sure = not mention.cells or any(region.cells == (cell,) for place in mention.cells for cell in place)
         if type_sure and cell_sure and mention.size in (None, region.size):
-            if mention.defect_types:
-                return [Contradiction("type", f"no {' or '.join(mention.defect_types)}", region.likely[0])]
             if mention.cells:
-                return [Contradiction("location", f"nothing in {' or '.join(mention.cells[0])}", region.cell)]
-            return [Contradiction("size", f"nothing {mention.size}", region.size)]
+                return [Contradiction("location", f"not in {' or '.join(mention.cells[0])}", region.cell)]
+            if mention.size is not None:
+                return [Contradiction("size", f"not {mention.size}", region.size)]
+            return [Contradiction("type", f"no {' or '.join(mention.defect_types)}", region.likely[0])]
     return []
 
 

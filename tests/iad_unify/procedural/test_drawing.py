@@ -5,6 +5,7 @@ import time
 import cv2
 import numpy as np
 import pytest
+
 from iad_unify.procedural import PRODUCTS, USUAL_DEFECTS, Drawing, defect_mask, draw, draw_random
 from iad_unify.types import DEFECT_TYPES
 

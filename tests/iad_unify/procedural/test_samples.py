@@ -6,9 +6,10 @@ from pathlib import Path
 import cv2
 import pytest
 import typer
+from typer.testing import CliRunner
+
 from iad_unify.procedural import commands
 from iad_unify.procedural.samples import write_samples
-from typer.testing import CliRunner
 
 APP = typer.Typer()
 APP.command()(commands.draw)
