@@ -1,97 +1,35 @@
-"""What every Kafka adapter shares: connection options from the settings, and the driver's errors as ours."""
+"""What every Kafka adapter shares: connection options from the settings, and a bounded sender for asyncio."""
 
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from inspectd.errors import InspectdError, Misconfigured, Rejected, Unavailable
+from inspectd.kafka_errors import classify, our_error
 from inspectd.settings import KafkaSettings
 
 try:
-    from kafka import errors as kafka_errors
+    from kafka import KafkaProducer
+    from kafka.errors import KafkaError
 except ModuleNotFoundError as error:
     raise Misconfigured(
         "frames.source", "the Kafka client is not installed", "pip install 'inspectd[stack]'"
     ) from error
 
+log = logging.getLogger(__name__)
+
 #: How long a client looks for the first broker. Longer waits are the caller's, who can say what is missing.
 BOOTSTRAP_TIMEOUT_S = 10.0
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-#: Not retriable for the driver, yet worth another try for us: the broker or the group changed under our feet.
-_AWAY = _words("""
-    KafkaError BrokerResponseError UnknownError NoError BrokerNotAvailableError CommitFailedError
-    CorruptRecordError CorruptRecordException DuplicateSequenceNumberError FencedInstanceIdError FencedMemberEpochError
-    FencedStateEpochError IllegalGenerationError IneligibleReplicaError InvalidFetchRequestError
-    InvalidProducerEpochError InvalidProducerIdMappingError InvalidReceiveError InvalidRecordStateError
-    KafkaProtocolError LogDirNotFoundError LogTruncationError MemberIdRequiredError NewLeaderElectedError
-    NoOffsetForPartitionError OffsetMovedToTieredStorageError OffsetOutOfRangeError OperationNotAttemptedError
-    OutOfOrderSequenceNumberError PositionOutOfRangeError ProducerFencedError QuotaViolationError
-    ReassignmentInProgressError RebalanceInProgressError SnapshotNotFoundError StaleBrokerEpochError
-    StaleControllerEpochError StaleMemberEpochError TransactionAbortableError TransactionAbortedError
-    TransactionCoordinatorFencedError UnknownBrokerIdError UnknownControllerIdError UnknownMemberIdError
-    UnknownProducerIdError UnreleasedInstanceIdError IllegalStateError InvalidTxnStateError GroupIdNotFoundError
-    GroupMaxSizeReachedError BrokerIdNotRegisteredError ResourceNotFoundError TransactionalIdNotFoundError
-""")
-#: The record itself is refused.
-_BAD_RECORD = _words("""
-    MessageSizeTooLargeError RecordListTooLargeError InvalidRecordError InvalidTimestampError
-    OffsetMetadataTooLargeError InvalidCommitOffsetSizeError TelemetryTooLargeError
-""")
-#: Somebody has to change a setting, here or at the broker.
-_SETTINGS = _words("""
-    AuthorizationError ClusterAuthorizationFailedError GroupAuthorizationFailedError TopicAuthorizationFailedError
-    TransactionalIdAuthorizationFailedError DelegationTokenAuthorizationFailedError DelegationTokenAuthDisabledError
-    DelegationTokenExpiredError DelegationTokenNotFoundError DelegationTokenOwnerMismatchError
-    DelegationTokenRequestNotAllowedError PrincipalDeserializationFailureError UnacceptableCredentialError
-    InvalidPrincipalTypeError SaslAuthenticationFailedError UnsupportedSaslMechanismError IllegalSaslStateError
-    SecurityDisabledError KafkaConfigurationError IllegalArgumentError InvalidConfigurationError InvalidRequestError
-    InvalidTopicError InvalidPartitionsError InvalidReplicationFactorError InvalidReplicationAssignmentError
-    TopicAlreadyExistsError TopicDeletionDisabledError PolicyViolationError InvalidRequiredAcksError
-    InvalidGroupIdError InvalidSessionTimeoutError InconsistentGroupProtocolError GroupSubscribedToTopicError
-    NonEmptyGroupError InvalidTransactionTimeoutError UnsupportedVersionError IncompatibleBrokerVersion
-    UnrecognizedBrokerVersion UnsupportedCodecError UnsupportedCompressionTypeError UnsupportedForMessageFormatError
-    UnsupportedAssignorError UnsupportedEndpointTypeError MismatchedEndpointTypeError UnknownSubscriptionIdError
-    DuplicateBrokerRegistrationError DuplicateResourceError DuplicateVoterError VoterNotFoundError
-    InconsistentClusterIdError InconsistentVoterSetError InvalidRegistrationError InvalidUpdateVersionError
-    InvalidVoterKeyError FeatureUpdateFailedError NoReassignmentInProgressError
-""")
-_SETTING_OF = (
-    (kafka_errors.TopicAuthorizationFailedError, "kafka.sasl_username", "Allow this user the inspectd topics"),
-    (kafka_errors.GroupAuthorizationFailedError, "kafka.group_id", "Allow this user the consumer group"),
-    (kafka_errors.SaslAuthenticationFailedError, "kafka.sasl_password", "Check kafka.sasl_username and its password"),
-    (kafka_errors.UnsupportedSaslMechanismError, "kafka.sasl_mechanism", "Take one that the broker offers"),
-    (kafka_errors.IllegalSaslStateError, "kafka.security_protocol", "Check the listener's protocol"),
-    (kafka_errors.InvalidSessionTimeoutError, "kafka.session_timeout_s", "Keep it inside the broker's limits"),
-    (kafka_errors.InvalidGroupIdError, "kafka.group_id", "Give a non-empty name"),
-)
-
-
-def classify(kind: type[BaseException]) -> type[InspectdError] | None:
-    """Which of our errors a driver's exception class becomes; None when nobody has thought about it yet."""
-    name = kind.__name__
-    if name in _BAD_RECORD:
-        return Rejected
-    if name in _SETTINGS:
-        return Misconfigured
-    if name in _AWAY or getattr(kind, "retriable", False):
-        return Unavailable
-    return None
-
-
-def our_error(error: BaseException, settings: KafkaSettings) -> InspectdError:
-    """The driver's error in our words; raise it `from` the original. What is unknown counts as Unavailable."""
-    kind = classify(type(error))
-    if kind is Rejected:
-        return Rejected("too_large" if "TooLarge" in type(error).__name__ else "refused_by_broker", str(error))
-    if kind is Misconfigured:
-        for driver_kind, setting, mend in _SETTING_OF:
-            if isinstance(error, driver_kind):
-                return Misconfigured(setting, str(error), mend)
-        return Misconfigured("kafka", str(error), "Check the kafka settings and the broker's log")
-    return Unavailable(f"Kafka at {settings.bootstrap_servers}: {error}")
+#: The topic's own limit decides; this one only keeps the driver from refusing first.
+_MAX_REQUEST_BYTES = 128 * 1024 * 1024
+_CLOSE_TIMEOUT_S = 5.0
+_METADATA_TIMEOUT_MS = 10_000
+#: How long a failed connection is not tried again.
+_FAILURE_STANDS_S = 1.0
 
 
 def connection_options(settings: KafkaSettings) -> dict[str, Any]:
@@ -134,7 +72,7 @@ _BOOTSTRAP_MEND = "Set INSPECTD_KAFKA__BOOTSTRAP_SERVERS, for example to 127.0.0
 
 def no_broker(error: BaseException, settings: KafkaSettings) -> InspectdError:
     """What a client says that could not be made: nobody answers, or the settings do not fit."""
-    mapped = our_error(error, settings)
+    mapped = our_error(error, settings.bootstrap_servers)
     if isinstance(error, OSError) and settings.ssl_cafile:
         return Misconfigured("kafka.ssl_cafile", str(error), "Give a readable PEM file")
     if isinstance(error, (ValueError, AssertionError, RuntimeError)):
@@ -143,3 +81,121 @@ def no_broker(error: BaseException, settings: KafkaSettings) -> InspectdError:
         servers = settings.bootstrap_servers
         return Unavailable(f"kafka.bootstrap_servers: no broker answers at {servers} ({error}). {_BOOTSTRAP_MEND}")
     return mapped
+
+
+class KafkaSender:
+    """Sends in the order of the calls per partition. Connects on the first send; a broken producer is replaced.
+
+    The driver's accumulator is unbounded and its `send` may block on metadata, hence the bound and the thread.
+    """
+
+    def __init__(
+        self,
+        *,
+        settings: KafkaSettings,
+        max_outstanding: int = 64,
+        delivery_timeout_s: float = 30.0,
+        linger_ms: int = 0,
+    ) -> None:
+        self._settings, self._delivery_timeout_s, self._linger_ms = settings, delivery_timeout_s, linger_ms
+        self._slots = asyncio.Semaphore(max_outstanding)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="kafka-producer")
+        self._producer: KafkaProducer | None = None
+        self._failure: InspectdError | None = None
+        self._failure_until = 0.0
+        self._closed = False
+
+    async def open(self) -> None:
+        """Connects now instead of on the first send. Raises Unavailable or Misconfigured."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._connected)
+
+    async def send(
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()
+    ) -> tuple[int, int]:
+        """(partition, offset) when every in-sync replica has the record.
+
+        Raises Unavailable (it may have been written all the same), Rejected(too_large) and Misconfigured.
+        """
+        loop = asyncio.get_running_loop()
+        await self._slots.acquire()
+        if self._closed:
+            self._slots.release()
+            raise Unavailable("the Kafka producer is closed")
+        result: asyncio.Future[tuple[int, int]] = loop.create_future()
+
+        def settle(metadata: Any, error: BaseException | None) -> None:
+            # The slot is given back when the driver lets go of the record, not when the caller stops waiting.
+            self._slots.release()
+            if result.done():
+                return
+            if error is None:
+                result.set_result((metadata.partition, metadata.offset))
+            else:
+                result.set_exception(error)
+
+        def report(metadata: Any, error: BaseException | None) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle, metadata, error)
+
+        def hand_over() -> None:
+            try:
+                future = self._connected().send(topic, key=key, value=value, headers=list(headers))
+            # Whatever keeps the record from the driver is the caller's to hear.
+            except Exception as error:
+                report(None, error)
+            else:
+                future.add_callback(lambda metadata: report(metadata, None))
+                future.add_errback(lambda error: report(None, error))
+
+        self._thread.submit(hand_over)
+        try:
+            return await result
+        except KafkaError as error:
+            if not error.retriable and classify(type(error)) is not Rejected:
+                # After a fatal error an idempotent producer refuses everything; the next send makes a new one.
+                self._thread.submit(self._let_go)
+            raise our_error(error, self._settings.bootstrap_servers) from error
+
+    async def close(self) -> None:
+        """Waits a bounded time for what is on its way."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._let_go)
+        self._thread.shutdown(wait=False)
+
+    def _connected(self) -> KafkaProducer:
+        """Only in the producer's thread. A failure stands for a moment, or every waiting send would try for itself."""
+        if self._failure is not None and time.monotonic() < self._failure_until:
+            raise self._failure
+        if self._producer is None:
+            try:
+                self._producer = self._connect()
+            except Exception as error:  # the driver raises its own, OSError, ValueError and AssertionError here
+                failure = error if isinstance(error, InspectdError) else no_broker(error, self._settings)
+                self._failure, self._failure_until = failure, time.monotonic() + _FAILURE_STANDS_S
+                raise failure from error
+        return self._producer
+
+    def _connect(self) -> KafkaProducer:
+        timeout_ms = int(self._delivery_timeout_s * 1000)
+        return KafkaProducer(
+            **connection_options(self._settings),
+            acks="all",
+            enable_idempotence=True,
+            max_request_size=_MAX_REQUEST_BYTES,
+            linger_ms=self._linger_ms,
+            max_block_ms=min(timeout_ms, _METADATA_TIMEOUT_MS),
+            request_timeout_ms=min(timeout_ms, _METADATA_TIMEOUT_MS),
+            delivery_timeout_ms=timeout_ms,
+            allow_auto_create_topics=False,
+        )
+
+    def _let_go(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is None:
+            return
+        try:
+            producer.close(timeout=_CLOSE_TIMEOUT_S)
+        except KafkaError as error:  # what was on its way is told of it by its own future
+            log.warning("closing the Kafka producer: %s", error)

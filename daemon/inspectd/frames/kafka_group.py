@@ -23,7 +23,8 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 from inspectd.errors import InspectdError, Misconfigured
 from inspectd.frames.offsets import OffsetBook
 from inspectd.frames.source import Delivery, FrameRecord
-from inspectd.kafka_client import BOOTSTRAP_TIMEOUT_S, connection_options, no_broker, our_error
+from inspectd.kafka_client import BOOTSTRAP_TIMEOUT_S, connection_options, no_broker
+from inspectd.kafka_errors import our_error
 from inspectd.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ class GroupMember:
             self._probe()
         except KafkaError as error:
             self._reachable = False
-            raise our_error(error, self._settings) from error
+            raise our_error(error, self._settings.bootstrap_servers) from error
         if room <= 0:
             self._wake.wait(_POLL_MS / 1000)
             self._wake.clear()
