@@ -6,14 +6,16 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inspectd.cli.live_view import Tally, render
 from inspectd.cli.run import stop_on_signals
 from inspectd.settings import Settings, load_settings
-from inspectd.wiring import Daemon
+
+if TYPE_CHECKING:
+    from inspectd.cli.live_view import Tally
+    from inspectd.wiring import Daemon
 
 #: Frames per second of each simulated camera: two cores keep up with three of them.
 DEMO_RATE = 4.0
@@ -52,7 +54,7 @@ def demo(
     print_summary(tally, as_json=as_json)
 
 
-def print_summary(tally: Tally, *, as_json: bool) -> None:
+def print_summary(tally: "Tally", *, as_json: bool) -> None:
     """What the run has seen: one line for people, or one JSON object."""
     summary = tally.summary()
     if as_json:
@@ -66,7 +68,8 @@ def print_summary(tally: Tally, *, as_json: bool) -> None:
     )
 
 
-async def _demo(settings: Settings, *, end: bool, view: bool) -> Tally:
+async def _demo(settings: Settings, *, end: bool, view: bool) -> "Tally":
+    from inspectd.cli.live_view import Tally
     from inspectd.logs import configure_logs
     from inspectd.wiring import open_daemon
 
@@ -82,9 +85,11 @@ async def _demo(settings: Settings, *, end: bool, view: bool) -> Tally:
     return tally
 
 
-async def _watch(running: "asyncio.Task[None]", tally: Tally, daemon: Daemon) -> None:
+async def _watch(running: "asyncio.Task[None]", tally: "Tally", daemon: "Daemon") -> None:
     from rich.console import Console
     from rich.live import Live
+
+    from inspectd.cli.live_view import render
 
     with Live(console=Console(stderr=True), auto_refresh=False, transient=False) as live:
         while not running.done():
@@ -94,5 +99,5 @@ async def _watch(running: "asyncio.Task[None]", tally: Tally, daemon: Daemon) ->
     await running
 
 
-def _addresses(daemon: Daemon) -> dict[str, str]:
+def _addresses(daemon: "Daemon") -> dict[str, str]:
     return {"dashboard": f"http://{daemon.dashboard_address}/", "gRPC": daemon.api_address}
