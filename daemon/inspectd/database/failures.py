@@ -30,8 +30,6 @@ def meaning(error: exc.SQLAlchemyError) -> InspectdError | None:
         return Unavailable(f"the database connection is gone: {error}")
     if isinstance(error, exc.DBAPIError):
         return _meaning_of_driver(error)
-    if isinstance(error, exc.StatementError) and isinstance(error.orig, UnicodeError):
-        return Rejected("unstorable", f"the database cannot keep this text: {error.orig}")
     return None
 
 
@@ -66,3 +64,6 @@ def mapped() -> Iterator[None]:
         if ours is None:
             raise
         raise ours from error
+    except UnicodeError as error:
+        # A lone surrogate, as Python makes it of a file name that is no UTF-8; the drivers let it through unwrapped.
+        raise Rejected("unstorable", f"this text cannot be kept: {error}") from error

@@ -1,0 +1,58 @@
+"""Every dead-letter store keeps the promises of `deadletters.store`."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from tests.conformance.samples import record
+
+from inspectd.deadletters.files import FileDeadLetterStore
+from inspectd.deadletters.store import DeadLetter, DeadLetterStore
+from inspectd.frames.source import FrameRecord
+
+
+@pytest.fixture(params=["files"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> DeadLetterStore:
+    return FileDeadLetterStore(folder=tmp_path / "letters")
+
+
+async def letters(store: DeadLetterStore) -> list[DeadLetter]:
+    return [letter async for letter in store.read()]
+
+
+async def test_there_are_none_at_first(store: DeadLetterStore) -> None:
+    assert await letters(store) == []
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        record,
+        lambda: record(value=None, key=None, headers=()),
+        lambda: record(value=b""),
+        lambda: record(value=b"\n{}\n\x00" * 1000, key=b""),
+    ],
+)
+async def test_a_record_comes_back_byte_for_byte(store: DeadLetterStore, make: Callable[[], FrameRecord]) -> None:
+    before = datetime.now(UTC)
+    await store.put(make(), "truncated", "the picture ends after 7 bytes\nand more")
+    (letter,) = await letters(store)
+    assert letter.record == make()
+    assert (letter.reason, letter.detail) == ("truncated", "the picture ends after 7 bytes\nand more")
+    assert before <= letter.refuse_time <= datetime.now(UTC)
+    assert letter.position
+
+
+async def test_letters_come_oldest_first_each_with_a_position_of_its_own(store: DeadLetterStore) -> None:
+    for offset in range(5):
+        await store.put(record(offset=offset), "bad_format", "x")
+    found = await letters(store)
+    assert [letter.record.offset for letter in found] == [0, 1, 2, 3, 4]
+    assert len({letter.position for letter in found}) == 5
+
+
+async def test_a_record_may_come_twice(store: DeadLetterStore) -> None:
+    for _ in range(2):
+        await store.put(record(), "bad_format", "x")
+    assert len(await letters(store)) == 2

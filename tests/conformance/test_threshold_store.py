@@ -1,0 +1,52 @@
+"""Every threshold store keeps the promises of `thresholds.store`."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from tests.conformance.samples import START
+
+from inspectd.database.engine import Database
+from inspectd.thresholds.sql import SqlThresholdStore
+from inspectd.thresholds.store import Calibration
+
+
+@pytest.fixture
+def store(database: Database) -> SqlThresholdStore:
+    return SqlThresholdStore(database=database)
+
+
+def calibration(camera: str = "press-1", model: str = "aaaaaaaaaaaa", threshold: float = 0.1 + 0.2) -> Calibration:
+    return Calibration(camera, model, threshold, 0.01, 120, START)
+
+
+async def test_the_newest_threshold_of_the_camera_and_model_is_found(store: SqlThresholdStore) -> None:
+    await store.put(calibration(threshold=0.9))
+    newest = await store.put(calibration())
+    await store.put(calibration(camera="press-2", threshold=0.4))
+    await store.put(calibration(model="bbbbbbbbbbbb", threshold=0.5))
+    assert newest.value == 0.1 + 0.2
+    assert newest.version.startswith("calibrated/")
+    assert await store.find("press-1", "aaaaaaaaaaaa") == newest
+
+
+async def test_a_camera_without_a_threshold_has_none(store: SqlThresholdStore) -> None:
+    assert await store.find("press-1", "aaaaaaaaaaaa") is None
+    assert await store.cameras() == ()
+
+
+async def test_every_write_has_a_version_of_its_own(store: SqlThresholdStore) -> None:
+    written = [await store.put(calibration()) for _ in range(3)]
+    assert len({threshold.version for threshold in written}) == 3
+
+
+async def test_cameras_are_listed_by_id_once(store: SqlThresholdStore) -> None:
+    for camera in ("b", "a", "Z", "b"):
+        await store.put(calibration(camera))
+    assert await store.cameras() == ("Z", "a", "b")
+
+
+async def test_another_daemon_sees_a_threshold_at_once(
+    store: SqlThresholdStore, opened: Callable[[], Awaitable[Database]]
+) -> None:
+    put = await store.put(calibration())
+    assert await SqlThresholdStore(database=await opened()).find("press-1", "aaaaaaaaaaaa") == put
