@@ -8,13 +8,15 @@ from grpc_health.v1 import health, health_pb2
 
 from inspectd.api.services import Readiness
 
+#: Parts that run the region expert: a process of our own, or Triton.
+VISION = ("region_expert", "triton")
 #: The parts of the readiness report that each service cannot do without. A part that the report does not name counts as
 #: ready: the daemon runs without it.
 NEEDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "inspectd.v1.DefectEventService": ("database",),
-        "inspectd.v1.InspectionService": ("database", "vision"),
-        "inspectd.v1.CameraService": ("database", "vision"),
+        "inspectd.v1.InspectionService": ("database", *VISION),
+        "inspectd.v1.CameraService": ("database", *VISION),
         "inspectd.v1.AugmentationService": ("database",),
         "google.longrunning.Operations": ("database",),
     }
