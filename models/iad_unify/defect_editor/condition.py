@@ -38,6 +38,10 @@ def strength_of(change: float) -> str:
     return STRENGTHS[0] if change < low else STRENGTHS[2] if change > high else STRENGTHS[1]
 
 
+#: Standardised summaries are cut here (standard deviations): a strange reference cannot swamp the network.
+SUMMARY_CLIP = 5.0
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """Region tokens of confirmed defects that the edit should resemble, as the region expert wrote them."""
@@ -92,3 +96,31 @@ class ConditionProjection(nn.Module):
         first[:, 0] = True
         kept = keep[:, None]
         return torch.where(kept[..., None], tokens, null), torch.where(kept, real, first)
+
+
+class ConditionSummary(nn.Module):
+    """[B, T, H] -> [B, cross_attention_dim]: the mean state, standardised, for every block beside cross-attention.
+
+    Most tokens of a prompt are the same for every instruction, so cross-attention alone finds the word that matters
+    slowly; standardised over the instructions, the difference stands out from the first step.
+    """
+
+    def __init__(self, hidden_size: int, condition_size: int) -> None:
+        super().__init__()
+        self.mean = nn.Parameter(torch.zeros(hidden_size), requires_grad=False)
+        self.deviation = nn.Parameter(torch.ones(hidden_size), requires_grad=False)
+        self.project = nn.Linear(hidden_size, condition_size)
+
+    @torch.no_grad()
+    def standardise(self, states: Sequence[np.ndarray]) -> None:
+        """Takes mean and deviation over the training conditions, each float [T, H]."""
+        means = torch.from_numpy(np.stack([one.astype(np.float32).mean(0) for one in states]))
+        self.mean.copy_(means.mean(0))
+        self.deviation.copy_(means.std(0).clamp_min(1e-3))
+
+    def forward(self, hidden: Tensor, real: Tensor, keep: Tensor) -> Tensor:
+        """Rows with `keep` false get the zero vector."""
+        weights = real[..., None].to(hidden.dtype)
+        mean = (hidden * weights).sum(1) / weights.sum(1).clamp_min(1)
+        standard = ((mean - self.mean) / self.deviation).clamp(-SUMMARY_CLIP, SUMMARY_CLIP)
+        return self.project(standard) * keep[:, None]

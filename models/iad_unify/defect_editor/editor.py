@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Protocol
 
+import torch
 from torch import Generator, Tensor, nn
 
 
@@ -19,6 +20,10 @@ class Crops:
 
     def __len__(self) -> int:
         return len(self.clean)
+
+    def twice(self) -> "Crops":
+        """The same crops again behind themselves."""
+        return Crops(*(torch.cat([getattr(self, field.name)] * 2) for field in fields(self)))
 
     def to(self, device: str) -> "Crops":
         """The same crops on another device."""

@@ -15,6 +15,7 @@ from iad_unify.defect_editor.backbone import ExplainerBackbone
 from iad_unify.defect_editor.condition import stack_states
 from iad_unify.defect_editor.config import EditorConfig
 from iad_unify.defect_editor.editor import Crops
+from iad_unify.defect_editor.flow import FlowEditor
 from iad_unify.defect_editor.pairs import PairSet, prepare
 from iad_unify.defect_editor.references import ExpertReferences
 from iad_unify.defect_editor.sampling import GUIDANCE, STEPS, mask_tensor, picture_tensor, pixels
@@ -104,6 +105,8 @@ def open_session(
     model = build(config)
     if sources.start_from:
         read_tensors(model, sources.start_from)
+    if isinstance(model, FlowEditor):
+        model.summary.standardise([*pairs.plain.values(), *pairs.referenced.values()])
     trainer = Trainer(model, pairs, schedule, device)
     if resume:
         trainer.load_state(out / STATE)

@@ -66,7 +66,10 @@ class Trainer:
         self.learned: dict[str, nn.Parameter] = dict(model.learned())
         self.averaged = {name: parameter.detach().clone() for name, parameter in self.learned.items()}
         self.optimizer = torch.optim.AdamW(
-            self.learned.values(), lr=schedule.learning_rate, betas=(0.9, 0.99), weight_decay=0.01
+            [one for one in self.learned.values() if one.requires_grad],
+            lr=schedule.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=0.01,
         )
         self.done = Progress()
 

@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import torch
 
-from iad_unify.defect_editor.condition import ConditionProjection, instruction, parse_request, stack_states, strength_of
+from iad_unify.defect_editor.condition import (
+    ConditionProjection,
+    ConditionSummary,
+    instruction,
+    parse_request,
+    stack_states,
+    strength_of,
+)
 
 
 def test_an_instruction_names_strength_and_type() -> None:
@@ -51,3 +58,25 @@ def test_the_null_condition_ignores_the_states() -> None:
     assert not torch.allclose(one[0], other[0])
     assert torch.equal(one[1], other[1])
     assert mask.sum(1).tolist() == [3, 1]
+
+
+def test_the_summary_tells_instructions_apart_that_share_most_tokens() -> None:
+    rng = np.random.default_rng(0)
+    common = rng.standard_normal((12, 6)).astype(np.float32)
+    states = [np.concatenate([common, 0.1 * rng.standard_normal((1, 6)).astype(np.float32)]) for _ in range(8)]
+    torch.manual_seed(0)
+    summary = ConditionSummary(6, 16)
+    summary.standardise(states)
+    hidden, real = stack_states(states)
+    seen = summary(hidden, real, torch.ones(8, dtype=torch.bool))
+    assert float(torch.pdist(seen.detach()).min()) > 0.3
+
+
+def test_the_summary_ignores_padding_and_is_zero_without_condition() -> None:
+    summary = ConditionSummary(4, 8)
+    hidden = torch.randn(1, 3, 4)
+    padded = torch.cat([hidden, torch.full((1, 2, 4), 99.0)], dim=1)
+    keep, real = torch.tensor([True]), torch.ones(1, 3, dtype=torch.bool)
+    wide = torch.tensor([[True, True, True, False, False]])
+    assert torch.allclose(summary(hidden, real, keep), summary(padded, wide, keep), atol=1e-6)
+    assert summary(hidden, real, ~keep).abs().sum() == 0
