@@ -139,7 +139,7 @@ def _ragged(rng: np.random.Generator, canvas: Canvas, spot: Spot) -> None:
         np.array([math.cos(spot.angle), math.sin(spot.angle)]),
         np.array([-math.sin(spot.angle), math.cos(spot.angle)]),
     )
-    steps = np.linspace(-0.5, 0.5, 14)
+    steps = np.sort(rng.uniform(-0.5, 0.5, int(rng.integers(8, 24))))
     depth = spot.extent * rng.uniform(0.15, 0.4) * rng.uniform(0.3, 1.2, steps.size)
     centre = np.array([spot.x, spot.y])
     outer = centre + np.outer(steps * spot.extent, along) + np.outer(depth, across)

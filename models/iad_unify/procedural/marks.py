@@ -187,6 +187,14 @@ def _discoloured_flat(rng: np.random.Generator, patch: Patch) -> Field:
     return patch.covered(rgb(as_field(tone * (1 + 0.04 * patch.noise(rng, 14))), patch.tint), as_field(alpha))
 
 
+def _reground(rng: np.random.Generator, patch: Patch) -> Field:
+    """A zone that was ground differently: lighter or darker with a deeper texture, up to a sharp border."""
+    share = _sign(rng, patch, 0.6) * min(0.6, patch.strength / max(patch.level, 25.0))
+    coarse = patch.clean - soften(patch.clean, 4.0)
+    zone = (patch.clean + coarse * rng.uniform(0.5, 2.0)) * (1 + share)
+    return patch.covered(as_field(zone), patch.cover)
+
+
 def _fray_worn(rng: np.random.Generator, patch: Patch) -> Field:
     """The surface's own finish is gone: smooth, duller, a rather sharp border."""
     dull = soften(patch.clean, rng.uniform(2.5, 5.0))
@@ -214,9 +222,15 @@ _LOOKS: dict[str, tuple[Look, ...]] = {
     "dent": (_dent_shaded, _dent_soft),
     "stain": (_stain_film, _stain_dried),
     "contamination": (_contamination_solid, _contamination_solid, _contamination_film),
-    "discoloration": (_discoloured, _discoloured, _discoloured_flat),
+    "discoloration": (_discoloured, _discoloured, _discoloured_flat, _reground),
     "fray": (_fray_worn, _fray_strands),
     "missing_part": (_missing,),
+}
+#: Outlines that only one look fits.
+_FITTING: dict[str, tuple[Look, ...]] = {
+    "threads": (_fray_strands,),
+    "ragged": (_fray_worn, _fray_worn, _fray_strands),
+    "worn": (_fray_worn,),
 }
 
 
@@ -232,24 +246,31 @@ def paint(
     rows, columns = _window(shape.mask)
     mask, ink = shape.mask[rows, columns], shape.ink[rows, columns]
     clean = image[rows, columns].copy()
-    look = _LOOKS[defect_type][int(rng.integers(len(_LOOKS[defect_type])))]
+    looks = _FITTING.get(shape.family, _LOOKS[defect_type])
+    look = looks[int(rng.integers(len(looks)))]
     strength = math.exp(rng.uniform(math.log(FAINTEST), math.log(STRONGEST)))
     reach = np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((2 * EDGE_PX + 1,) * 2, np.uint8))).astype(bool)
-    fields = (_soft(ink), _soft(mask), as_field(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)))
+    fields = (
+        _soft(ink, rng.uniform(0.5, 1.1)),
+        _soft(mask, 0.7),
+        as_field(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)),
+    )
+    texture = 0.5 * float(clean[mask].std(axis=0).mean())
+    least = max(LEAST_CHANGE, min(texture, 2.5 * LEAST_CHANGE))  # a rough surface hides more
     for _ in range(4):  # a mark that nobody could see would be a wrong label: try again, stronger
         patch = Patch(clean, under[rows, columns], *fields, strength, tint)
         marked = np.clip(np.where(reach[:, :, None], look(rng, patch), clean), 0, 255)
-        if float(np.abs(marked[ink] - clean[ink]).mean()) >= LEAST_CHANGE:
+        if float(np.abs(marked[ink] - clean[ink]).mean()) >= least:
             break
         strength = strength * 1.8 + 4
-        look = _LOOKS[defect_type][0] if defect_type != "missing_part" else _chip_fracture
+        look = looks[0] if defect_type != "missing_part" else _chip_fracture
     image[rows, columns] = marked
 
 
-def _soft(mask: Mask) -> Field:
-    """0..1 with an edge of one pixel; 1 on the mask's own thin lines."""
+def _soft(mask: Mask, sigma: float) -> Field:
+    """0..1 with an edge of about a pixel; thin lines keep most of their depth."""
     hard = mask.astype(np.float32)
-    return as_field(np.maximum(cv2.GaussianBlur(hard, (3, 3), 0.7), 0.85 * hard))
+    return as_field(np.maximum(cv2.GaussianBlur(hard, (5, 5), sigma), (1.15 - 0.5 * sigma) * hard))
 
 
 def _window(mask: Mask) -> tuple[slice, slice]:
