@@ -62,14 +62,15 @@ class Triton:
             "--metrics-port": str(self.ports["triton_metrics"]),
             "--exit-timeout-secs": "10",
         }
-        argv = (str(server / "bin" / "tritonserver"), *(f"{name}={value}" for name, value in options.items()))
+        program = str(server / "bin" / "tritonserver")
+        # completing configurations would load every model twice
+        argv = (program, "--disable-auto-complete-config", *(f"{name}={value}" for name, value in options.items()))
         environment = {
             # the stub takes its interpreter from the activated environment; PYTHONPATH is ignored
             "VIRTUAL_ENV": str(overlay),
             "PATH": f"{overlay / 'bin'}:/usr/local/bin:/usr/bin:/bin",
             "LD_LIBRARY_PATH": f"{server / 'libs'}:{triton_files.python_library()}",
             "OMP_NUM_THREADS": "1",
-            "PYTHONDONTWRITEBYTECODE": "1",
             "HF_HUB_OFFLINE": "1",
         }
         return Launch(argv, environment, fingerprint=" ".join(argv) + content)

@@ -38,6 +38,10 @@ class RegionExpertService:
                 raise UntrainedHead(checkpoint, f"{head} head", _TRAIN)
         if config.size != EXPERT_SIZE:
             raise CheckpointError(checkpoint, f"train it with size {EXPERT_SIZE}", f"its input side is {config.size}")
+        default, proposal = self.card.default_threshold, self.card.proposal_threshold
+        if default is None or proposal is None:
+            raise CheckpointError(checkpoint, "train it again", "its card has no thresholds")
+        self._defaults = np.array([default, proposal], np.float32)
         self.model.to(device)
         self._slugs = np.array([slug.encode() for slug in config.type_slugs], dtype=object)
 
@@ -52,7 +56,7 @@ class RegionExpertService:
             self.model,
             images,
             letterboxes,
-            [float(row[0]) for row in thresholds],
+            [float(row[0]) or float(self._defaults[1]) for row in thresholds],  # 0: the card's own
             [float(row[1]) for row in thresholds],
         )
         return self._packed(found, letterboxes)
@@ -69,6 +73,7 @@ class RegionExpertService:
             "MASKS": np.full((count, MAX_REGIONS), b"", dtype=object),
             "APPEARANCE": np.zeros((count, MAX_REGIONS, APPEARANCE_ROWS, self.model.config.token_dim), np.float16),
             "GEOMETRY": np.zeros((count, MAX_REGIONS, 5), np.float32),
+            "DEFAULTS": np.tile(self._defaults, (count, 1)),
             "MODEL_VERSION": np.full((count, 1), self.model_version.encode(), dtype=object),
         }
         for index, (one, letterbox) in enumerate(zip(found, letterboxes, strict=True)):

@@ -1,0 +1,107 @@
+"""Answers in batches: requests wait in a bounded queue, one thread answers those that are there together.
+
+It knows no server: an `Asker` says whether the request is still wanted and takes the pieces.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+log = logging.getLogger(__name__)
+
+
+class Asker(Protocol):
+    """One waiting request."""
+
+    tensors: Mapping[str, NDArray[Any]]
+
+    def send(self, text: str, final: bool) -> None:
+        """The next piece of the answer."""
+
+    def fail(self, error: Exception) -> None:
+        """There will be no more pieces."""
+
+    def cancelled(self) -> bool:
+        """Whether nobody wants the answer any more."""
+
+
+#: As `ExplainerService.generate`.
+Generate = Callable[
+    [Sequence[Mapping[str, NDArray[Any]]], Callable[[int, str, bool], None], Callable[[int], bool]], None
+]
+
+
+class QueueFull(Exception):
+    """As many requests wait as may wait."""
+
+
+class Answers:
+    """Takes requests at once and answers them in the background, up to `batch_size` in one call of the model."""
+
+    def __init__(self, generate: Generate, *, batch_size: int, most_waiting: int) -> None:
+        self._generate = generate
+        self._batch_size = batch_size
+        self._waiting: queue.Queue[Asker | None] = queue.Queue(most_waiting)
+        self._thread = threading.Thread(target=self._run, name="answers", daemon=True)
+        self._thread.start()
+
+    def ask(self, asker: Asker) -> None:
+        """Puts a request in line. Raises QueueFull."""
+        try:
+            self._waiting.put_nowait(asker)
+        except queue.Full:
+            raise QueueFull(f"exceeds maximum queue size of {self._waiting.maxsize}") from None
+
+    def close(self, timeout_s: float = 10.0) -> None:
+        """Answers what waits, then ends; gives up after the time."""
+        try:
+            self._waiting.put(None, timeout=timeout_s)
+        except queue.Full:
+            log.warning("requests were left unanswered at the end")
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            batch, ended = self._next_batch()
+            if batch:
+                self._answer(batch)
+            if ended:
+                return
+
+    def _next_batch(self) -> tuple[list[Asker], bool]:
+        """Waits for a request and returns it with the others that are there, and whether it was the last batch."""
+        batch: list[Asker] = []
+        asker = self._waiting.get()
+        while asker is not None:
+            batch.append(asker)
+            if len(batch) == self._batch_size:
+                return batch, False
+            try:
+                asker = self._waiting.get_nowait()
+            except queue.Empty:
+                return batch, False
+        return batch, True
+
+    def _answer(self, batch: list[Asker]) -> None:
+        open_ones = set(range(len(batch)))
+        begun: set[int] = set()
+
+        def emit(index: int, text: str, final: bool) -> None:
+            begun.add(index)
+            if final:
+                open_ones.discard(index)
+            batch[index].send(text, final)
+
+        try:
+            self._generate([asker.tensors for asker in batch], emit, lambda index: batch[index].cancelled())
+        except Exception as error:  # a model may raise anything; it is reported to each asker and the thread goes on
+            if len(batch) > 1 and not begun:  # one bad request must not take the others of its batch along
+                for asker in batch:
+                    self._answer([asker])
+                return
+            for index in open_ones:
+                batch[index].fail(error)
