@@ -54,6 +54,8 @@ MAX_TEXT_BYTES = 256
 MAX_ATTRIBUTES = 32
 #: What a record may hold beside its inline picture: 32 attributes of twice 256 bytes, the other fields, and framing.
 ENVELOPE_ALLOWANCE = 64 * 1024
+#: Topic of records that this process made itself. No Kafka topic can have this name, and no broker bounds these records.
+DIRECT_TOPIC = "direct:"
 #: The camera of a record that does not say which one took it.
 UNKNOWN_CAMERA = "unknown"
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -72,11 +74,12 @@ def read_record(record: FrameRecord, limits: FrameSettings, blobs: Blobs) -> Fra
     value = record.value
     if not value:
         raise Rejected("empty", "the record has no value")
-    if len(value) > limits.max_frame_bytes + ENVELOPE_ALLOWANCE:
-        raise Rejected("too_large", f"the record has {len(value)} bytes, above {limits.max_frame_bytes}")
+    largest = limits.max_blob_bytes if record.topic == DIRECT_TOPIC else limits.max_frame_bytes
+    if len(value) > largest + ENVELOPE_ALLOWANCE:
+        raise Rejected("too_large", f"the record has {len(value)} bytes, above {largest}")
     if has_envelope(record.headers):
-        return _read_enveloped(record, value, limits, blobs)
-    return _read_bare(record, value, limits)
+        return _read_enveloped(record, value, largest, blobs)
+    return _read_bare(record, value, largest)
 
 
 def identify(record: FrameRecord) -> tuple[str, str]:
@@ -96,7 +99,7 @@ def identify(record: FrameRecord) -> tuple[str, str]:
 
 
 def write_record(frame: Frame) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
-    """(key, value, headers) that `read_record` turns into the same frame. Raises Rejected(bad_camera_id | bad_frame_id)."""
+    """(key, value, headers) that `read_record` reads back. Raises Rejected(bad_camera_id | bad_frame_id)."""
     camera_id = check_camera_id(frame.camera_id)
     number = frame.frame_id.removeprefix(f"{camera_id}/")
     if number == frame.frame_id:
@@ -115,10 +118,10 @@ def write_record(frame: Frame) -> tuple[bytes, bytes, list[tuple[str, bytes]]]:
     return camera_id.encode(), message.SerializeToString(), headers
 
 
-def _read_bare(record: FrameRecord, value: bytes, limits: FrameSettings) -> Frame:
+def _read_bare(record: FrameRecord, value: bytes, largest: int) -> Frame:
     camera_id = check_camera_id(_text_of_key(record.key))
-    if len(value) > limits.max_frame_bytes:
-        raise Rejected("too_large", f"the picture has {len(value)} bytes, above {limits.max_frame_bytes}")
+    if len(value) > largest:
+        raise Rejected("too_large", f"the picture has {len(value)} bytes, above {largest}")
     declared = content_type(record.headers)
     media_type = _checked_media_type(value, declared if declared.startswith("image/") else "")
     digest = Frame.digest(value)
@@ -132,14 +135,14 @@ def _read_bare(record: FrameRecord, value: bytes, limits: FrameSettings) -> Fram
     )
 
 
-def _read_enveloped(record: FrameRecord, value: bytes, limits: FrameSettings, blobs: Blobs) -> Frame:
+def _read_enveloped(record: FrameRecord, value: bytes, largest: int, blobs: Blobs) -> Frame:
     envelope = _envelope(record)
     boot, sequence = split_frame_number(envelope.number)
     try:
         message = frame_pb2.Frame.FromString(value)
     except DecodeError as error:
         raise Rejected("bad_envelope", "the value is not an inspectd.v1.Frame") from error
-    data, declared = _picture_bytes(message, limits, blobs)
+    data, declared = _picture_bytes(message, largest, blobs)
     return Frame(
         frame_id=f"{envelope.camera_id}/{boot}/{sequence}",
         camera_id=envelope.camera_id,
@@ -162,14 +165,12 @@ def _envelope(record: FrameRecord) -> FrameEnvelope:
     return envelope
 
 
-def _picture_bytes(message: frame_pb2.Frame, limits: FrameSettings, blobs: Blobs) -> tuple[bytes, str]:
+def _picture_bytes(message: frame_pb2.Frame, largest: int, blobs: Blobs) -> tuple[bytes, str]:
     """The encoded picture and the media type that the publisher claims."""
     kind = message.WhichOneof("image")
     if kind == "inline" and message.inline.data:
-        if len(message.inline.data) > limits.max_frame_bytes:
-            raise Rejected(
-                "too_large", f"the picture has {len(message.inline.data)} bytes, above {limits.max_frame_bytes}"
-            )
+        if len(message.inline.data) > largest:
+            raise Rejected("too_large", f"the picture has {len(message.inline.data)} bytes, above {largest}")
         return message.inline.data, message.inline.media_type
     if kind == "blob":
         blob = message.blob

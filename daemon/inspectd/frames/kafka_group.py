@@ -211,7 +211,7 @@ class GroupMember:
         self._assigned |= fresh
 
 
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # the driver has no types
+class _Listener(ConsumerRebalanceListener):
     def __init__(
         self,
         revoked: Callable[[Iterable[TopicPartition]], None],

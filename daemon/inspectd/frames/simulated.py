@@ -1,46 +1,42 @@
-"""A production line that is drawn: three cameras of different products, some parts with defects. For demo and tests.
-
-Every picture depends on its camera and number alone, so a run can be repeated exactly.
-"""
-
-import zlib
-from dataclasses import dataclass
+"""Drawn parts instead of a camera: for the demo, for tests and for a first look. Knows nothing of the models."""
 
 import cv2
 import numpy as np
 
 from iad_unify.procedural import draw_random
-
-#: Camera id and the product in front of it.
-CAMERAS: tuple[tuple[str, str], ...] = (
-    ("line-1-tile", "metal_tile"),
-    ("line-2-board", "circuit_board"),
-    ("line-3-capsule", "capsule"),
-)
-#: Share of parts without a defect.
-GOOD_SHARE = 0.7
-#: Side of the drawn frames, pixels.
-SIZE = 256
-JPEG_QUALITY = 92
+from inspectd.frames.identity import new_boot_id, sequence_id
+from inspectd.frames.shot import Shot, encode_jpeg
 
 
-@dataclass(frozen=True, slots=True)
-class SimulatedPart:
-    """One drawn part: the encoded picture, and what was drawn on it."""
+class SimulatedShots:
+    """`Shots` of one product, for ever; the same seed and boot give the same pictures. It waits for its reader."""
 
-    data: bytes
-    media_type: str
-    part_id: str
-    defect_types: tuple[str, ...]
+    live = False
 
+    def __init__(
+        self, *, product: str, seed: int = 0, size: int = 256, good_share: float = 0.8, boot: str = ""
+    ) -> None:
+        self._product, self._size, self._good_share = product, size, good_share
+        self._rng = np.random.default_rng(seed)
+        self._number, self._closed = 0, False
+        self.boot = boot or new_boot_id()
 
-def draw_part(camera_id: str, product: str, number: int, good_share: float = GOOD_SHARE) -> SimulatedPart:
-    """The camera's part of this number, as a JPEG."""
-    rng = np.random.default_rng([zlib.crc32(camera_id.encode()), number])
-    drawing = draw_random(rng, SIZE, good_share=good_share, max_defects=2, product=product)
-    bgr = cv2.cvtColor(drawing.image, cv2.COLOR_RGB2BGR)
-    encoded, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
-    if not encoded:
-        raise ValueError("a drawn part could not be encoded")
-    types = tuple(defect.defect_type for defect in drawing.defects)
-    return SimulatedPart(data.tobytes(), "image/jpeg", f"{camera_id}-{number:06d}", types)
+    @property
+    def connected(self) -> bool:
+        """Drawings are always at hand."""
+        return not self._closed
+
+    def take(self) -> Shot | None:
+        """See the port. The attribute `simulated` says what was drawn: the defect types, or `good`."""
+        if self._closed:
+            return None
+        self._number += 1
+        drawing = draw_random(self._rng, size=self._size, good_share=self._good_share, product=self._product)
+        data = encode_jpeg(cv2.cvtColor(drawing.image, cv2.COLOR_RGB2BGR).astype(np.uint8, copy=False))
+        truth = ",".join(defect.defect_type for defect in drawing.defects) or "good"
+        attributes = {"simulated": truth}
+        return Shot(data=data, media_type="image/jpeg", number=sequence_id(self._number), attributes=attributes)
+
+    def close(self) -> None:
+        """See the port."""
+        self._closed = True

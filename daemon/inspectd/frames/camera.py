@@ -1,0 +1,88 @@
+"""A live camera: RTSP or a USB device, through OpenCV, connected again whenever it goes away."""
+
+import logging
+import re
+import threading
+
+import cv2
+
+from inspectd.frames.identity import new_boot_id, sequence_id
+from inspectd.frames.shot import Pace, Shot, encode_jpeg
+
+log = logging.getLogger(__name__)
+
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0
+_OPEN_TIMEOUT_MS, _READ_TIMEOUT_MS = 5000, 5000
+
+
+class CameraShots:
+    """`Shots` of one camera; never ends by itself. Each start has a boot id of its own; a reconnection keeps it."""
+
+    live = True
+
+    def __init__(self, *, address: str, rate: float = 0.0, boot: str = "", max_bytes: int = 0) -> None:
+        """`address` is rtsp://…, rtsps://… or usb:N. At a rate, what the camera takes between is never decoded."""
+        self._address, self._max_bytes, self._pace = address, max_bytes, Pace(rate)
+        self.boot = boot or new_boot_id()
+        self.reconnections = 0
+        self._number = 0
+        self._capture: cv2.VideoCapture | None = None
+        self._closed = threading.Event()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the last read gave a picture."""
+        return self._capture is not None and self._number > 0
+
+    def take(self) -> Shot | None:
+        """See the port."""
+        pause = _FIRST_PAUSE_S
+        while not self._closed.is_set():
+            if self._capture is None:
+                self._capture = self._open()
+            if self._capture is not None and self._capture.grab():
+                pause = _FIRST_PAUSE_S
+                if not self._pace.due():
+                    continue
+                got, pixels = self._capture.retrieve()
+                if got:
+                    self._number += 1
+                    data = encode_jpeg(pixels, self._max_bytes)
+                    return Shot(data=data, media_type="image/jpeg", number=sequence_id(self._number))
+            self._lose()
+            log.warning("%s gives no picture; trying again in %.1f s", masked(self._address), pause)
+            self._closed.wait(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_S)
+        self._lose()
+        return None
+
+    def close(self) -> None:
+        """See the port."""
+        self._closed.set()
+
+    def _lose(self) -> None:
+        capture, self._capture = self._capture, None
+        if capture is not None:
+            capture.release()
+            self.reconnections += 1
+
+    def _open(self) -> cv2.VideoCapture | None:
+        if self._address.startswith("usb:"):
+            capture = cv2.VideoCapture(int(self._address.removeprefix("usb:")))
+        else:
+            limits = [
+                cv2.CAP_PROP_OPEN_TIMEOUT_MSEC,
+                _OPEN_TIMEOUT_MS,
+                cv2.CAP_PROP_READ_TIMEOUT_MSEC,
+                _READ_TIMEOUT_MS,
+            ]
+            capture = cv2.VideoCapture(self._address, cv2.CAP_FFMPEG, limits)
+        if capture.isOpened():
+            return capture
+        capture.release()
+        return None
+
+
+def masked(address: str) -> str:
+    """The address without its password, for logs."""
+    return re.sub(r"//[^/@]*@", "//***@", address)
