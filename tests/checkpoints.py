@@ -7,6 +7,7 @@ from pathlib import Path
 def write_expert(folder: Path, seed: int = 0) -> Path:
     """A region expert whose heads count as trained; it proposes regions nearly everywhere."""
     import torch
+
     from iad_unify.checkpoint import Card, write_card
     from iad_unify.region_expert import model as expert
     from iad_unify.region_expert.config import HEADS, ExpertConfig
@@ -36,6 +37,7 @@ def write_explainer(folder: Path, seed: int = 0) -> Path:
 def write_editor(folder: Path, explainer: Path, seed: int = 0) -> Path:
     """An editor, for this explainer, that paints noise."""
     import torch
+
     from iad_unify.checkpoint import Card, model_version, read_config, write_card
     from iad_unify.defect_editor.config import EditorConfig
     from iad_unify.defect_editor.flow import FlowEditor

@@ -35,10 +35,6 @@ Generate = Callable[
 ]
 
 
-class QueueFull(Exception):
-    """As many requests wait as may wait."""
-
-
 class Answers:
     """Takes requests at once and answers them in the background, up to `batch_size` in one call of the model."""
 
@@ -50,11 +46,11 @@ class Answers:
         self._thread.start()
 
     def ask(self, asker: Asker) -> None:
-        """Puts a request in line. Raises QueueFull."""
+        """Puts a request in line. Raises queue.Full when as many wait as may wait."""
         try:
             self._waiting.put_nowait(asker)
         except queue.Full:
-            raise QueueFull(f"exceeds maximum queue size of {self._waiting.maxsize}") from None
+            raise queue.Full(f"exceeds maximum queue size of {self._waiting.maxsize}") from None
 
     def close(self, timeout_s: float = 10.0) -> None:
         """Answers what waits, then ends; gives up after the time."""

@@ -1,6 +1,7 @@
 """The defect editor in Triton: the tensors of `catalog.DEFECT_EDITOR`; all else is `iad_unify.serving`."""
 
 import triton_python_backend_utils as pb_utils
+
 from iad_unify.catalog import DEFECT_EDITOR
 from iad_unify.serving import triton
 from iad_unify.serving.defect_editor import DefectEditorService
@@ -10,6 +11,7 @@ class TritonPythonModel:
     """One instance, one edit at a time: frames differ in size."""
 
     def initialize(self, args):
+        """Loads the checkpoint; what this raises is the reason that Triton gives for not serving the model."""
         self._service = DefectEditorService(
             triton.checkpoint(args, "defect_editor"),
             triton.checkpoint(args, "explainer", "explainer_checkpoint"),

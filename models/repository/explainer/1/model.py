@@ -1,11 +1,14 @@
 """The explainer in Triton: decoupled, so that text streams; requests that wait together are answered in one batch."""
 
+import queue
+
 import numpy as np
 import triton_python_backend_utils as pb_utils
+
 from iad_unify.catalog import EXPLAINER
 from iad_unify.checkpoint import read_config
 from iad_unify.serving import triton
-from iad_unify.serving.answers import Answers, QueueFull
+from iad_unify.serving.answers import Answers
 from iad_unify.serving.explainer import ExplainerService
 
 
@@ -13,6 +16,7 @@ class TritonPythonModel:
     """One instance. `execute` only takes requests in; a thread answers them."""
 
     def initialize(self, args):
+        """Loads the checkpoint; what this raises is the reason that Triton gives for not serving the model."""
         checkpoint = triton.checkpoint(args, "explainer")
         self._service = ExplainerService(checkpoint, triton.threads(args), triton.device(args))
         self._version = np.array([self._service.model_version.encode()], dtype=object)
@@ -29,11 +33,12 @@ class TritonPythonModel:
             sender = request.get_response_sender()
             try:
                 self._answers.ask(_Request(triton.read(pb_utils, request, EXPLAINER), sender, self._version))
-            except QueueFull as error:
+            except queue.Full as error:
                 refusal = triton.refusal(pb_utils, f"explainer {error}", pb_utils.TritonError.UNAVAILABLE)
                 sender.send(refusal, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
 
     def finalize(self):
+        """Answers what waits, then ends."""
         self._answers.close()
 
     def _warm_up(self, config):

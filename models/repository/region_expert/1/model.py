@@ -1,6 +1,7 @@
 """The region expert in Triton: the tensors of `catalog.REGION_EXPERT`; all else is `iad_unify.serving`."""
 
 import triton_python_backend_utils as pb_utils
+
 from iad_unify.catalog import REGION_EXPERT
 from iad_unify.serving import triton
 from iad_unify.serving.region_expert import RegionExpertService
@@ -10,6 +11,7 @@ class TritonPythonModel:
     """One instance; Triton calls it from one thread with the requests that it batched."""
 
     def initialize(self, args):
+        """Loads the checkpoint; what this raises is the reason that Triton gives for not serving the model."""
         self._service = RegionExpertService(
             triton.checkpoint(args, "region_expert"), triton.threads(args), triton.device(args)
         )

@@ -1,0 +1,232 @@
+"""The three models in a Triton Inference Server, over gRPC. It knows tensors and errors, no regions and no decisions.
+
+Triton batches requests that arrive side by side; a full queue is refused there and becomes Overloaded here. Nothing is
+tried again here.
+"""
+
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from typing import Any
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+
+from iad_unify import catalog
+from inspectd.errors import InspectdError, Misconfigured, ModelFailed, Overloaded, Unavailable
+from inspectd.records import Findings, Image
+from inspectd.settings import TritonSettings
+from inspectd.vision.editor import Edit
+from inspectd.vision.expert import ExpertCard
+from inspectd.vision.explainer import Piece, Question
+from inspectd.vision.tensors import (
+    Tensors,
+    card_from_tensors,
+    editor_inputs,
+    expert_inputs,
+    explainer_inputs,
+    findings_from_tensors,
+    picture_from_tensors,
+    piece_from_tensors,
+)
+
+try:
+    from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
+    from tritonclient.grpc.aio import InferenceServerClient
+    from tritonclient.utils import InferenceServerException
+except ImportError as error:
+    raise Misconfigured("vision.backend", "tritonclient is not installed", "pip install 'inspectd[stack]'") from error
+
+#: Largest message: a frame of 50 megapixels for the editor, and its answer.
+MAX_MESSAGE_BYTES = 256 * 1024 * 1024
+
+#: An edit takes seconds on a CPU, and others may wait before it.
+EDIT_TIMEOUT_S = 300.0
+#: How long a readiness probe waits.
+READY_TIMEOUT_S = 2.0
+
+#: Given whole, because they replace every default of the client.
+CHANNEL_OPTIONS: list[tuple[str, int]] = [
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    # a server that came back is found within a second, not after the minutes that backoff grows to
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1000),
+    # a peer that vanished without a word is noticed; Triton refuses pings more often than every five minutes
+    ("grpc.keepalive_time_ms", 5 * 60 * 1000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 0),
+    # no connection is shared with other clients in this process
+    ("grpc.use_local_subchannel_pool", 1),
+]
+
+#: Words of Triton for a queue that is full or a request that waited too long in it; the codes differ by release.
+_OVERLOADED = ("exceeds maximum queue size", "request timeout expired")
+#: The server is there and is about to be, or not to be, ready: another moment, not another input.
+_NOT_READY = ("is not ready", "is not found", "no available versions", "server is stopping", "server exiting")
+
+_UNAVAILABLE = frozenset(
+    {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED, grpc.StatusCode.ABORTED}
+)
+
+
+def mapped(code: grpc.StatusCode | None, message: str, model: str) -> InspectdError:
+    """Our error for what Triton or gRPC said; without a code (an error inside a stream) the words decide."""
+    said = f"{model}: {message or code}"
+    words = message.lower()
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED or any(word in words for word in _OVERLOADED):
+        return Overloaded(said)
+    if code in _UNAVAILABLE or any(word in words for word in _NOT_READY):
+        return Unavailable(said)
+    return ModelFailed(said)
+
+
+class TritonServer:
+    """One connection to a server, and the three models on it."""
+
+    def __init__(self, *, settings: TritonSettings) -> None:
+        self._url = settings.url
+        self._open: InferenceServerClient | None = None
+        self.expert = TritonRegionExpert(server=self, timeout_s=settings.timeout_s)
+        self.explainer = TritonExplainer(server=self, timeout_s=settings.explain_timeout_s)
+        self.editor = TritonDefectEditor(server=self)
+
+    async def infer(
+        self, model: catalog.Model, tensors: Tensors, timeout_s: float, outputs: Sequence[str] = ()
+    ) -> Tensors:
+        """One request; `outputs` limits what comes back. Raises Unavailable, Overloaded, ModelFailed."""
+        try:
+            result = await self._client().infer(
+                model.name,
+                _inputs(model, tensors),
+                outputs=[InferRequestedOutput(name) for name in outputs] or None,
+                client_timeout=timeout_s,
+                timeout=int(timeout_s * 1e6),  # in the queue, microseconds: an abandoned request is not computed
+            )
+        except InferenceServerException as error:
+            raise mapped(_code(error), str(error.message()), model.name) from error
+        return _outputs(model, result)
+
+    async def stream(self, model: catalog.Model, tensors: Tensors, timeout_s: float) -> AsyncGenerator[Tensors, None]:
+        """The messages of a decoupled model; closing the generator cancels the request. Raises as `infer` does."""
+
+        async def one_request() -> AsyncIterator[dict[str, Any]]:
+            yield {"model_name": model.name, "inputs": _inputs(model, tensors)}
+
+        # the header gives an error inside the stream its code
+        messages = self._client().stream_infer(
+            one_request(), stream_timeout=timeout_s, headers={"triton_grpc_error": "true"}
+        )
+        try:
+            async for result, error in messages:
+                if error is not None:
+                    raise mapped(_code(error), str(error.message()), model.name) from error
+                yield _outputs(model, result)
+                if _is_final(result):
+                    return
+        except grpc.aio.AioRpcError as error:  # streams raise it bare
+            raise mapped(error.code(), error.details() or "", model.name) from error
+        finally:
+            messages.cancel()
+
+    async def ready(self) -> bool:
+        """Whether the region expert takes frames now; never raises."""
+        try:
+            return bool(await self._client().is_model_ready(catalog.REGION_EXPERT.name, client_timeout=READY_TIMEOUT_S))
+        except InferenceServerException:
+            return False
+
+    async def close(self) -> None:
+        """Closes the connection; calls that are under way fail."""
+        if self._open is not None:
+            client, self._open = self._open, None
+            await client.close()
+
+    def _client(self) -> InferenceServerClient:
+        if self._open is None:  # made here, because it binds to the loop that runs
+            self._open = InferenceServerClient(self._url, channel_args=CHANNEL_OPTIONS)
+        return self._open
+
+
+class TritonRegionExpert:
+    """The region expert. Frames that are asked for side by side meet in one batch on the server."""
+
+    def __init__(self, *, server: TritonServer, timeout_s: float) -> None:
+        self._server, self._timeout_s = server, timeout_s
+
+    async def describe(self) -> ExpertCard:
+        """Asks with a grey frame, since the version and the defaults travel with every answer."""
+        size = catalog.EXPERT_SIZE
+        letterbox = np.array([1, 0, 0, size, size], dtype=np.float32)
+        grey = Image(np.full((size, size, 3), 128, dtype=np.uint8), letterbox, size, size)
+        inputs = expert_inputs([grey])
+        wanted = ("DEFAULTS", "MODEL_VERSION")
+        return card_from_tensors(
+            await self._server.infer(catalog.REGION_EXPERT, inputs, self._timeout_s, outputs=wanted)
+        )
+
+    async def find_regions(self, image: Image, proposal: float = 0.0) -> Findings:
+        """One frame; see the port."""
+        inputs = expert_inputs([image], proposal)
+        return findings_from_tensors(await self._server.infer(catalog.REGION_EXPERT, inputs, self._timeout_s), 0, image)
+
+    async def close(self) -> None:
+        """The connection is the server's."""
+
+
+class TritonExplainer:
+    """The explainer. Questions that wait together are answered in one batch on the server."""
+
+    def __init__(self, *, server: TritonServer, timeout_s: float) -> None:
+        self._server, self._timeout_s = server, timeout_s
+
+    async def answer(self, question: Question) -> AsyncIterator[Piece]:
+        """The answer in pieces; see the port."""
+        messages = self._server.stream(catalog.EXPLAINER, explainer_inputs(question), self._timeout_s)
+        async with contextlib.aclosing(messages):  # at once, not when the garbage is collected: it cancels the request
+            async for outputs in messages:
+                yield piece_from_tensors(outputs)
+
+    async def close(self) -> None:
+        """The connection is the server's."""
+
+
+class TritonDefectEditor:
+    """The defect editor: one edit at a time on the server."""
+
+    def __init__(self, *, server: TritonServer, timeout_s: float = EDIT_TIMEOUT_S) -> None:
+        self._server, self._timeout_s = server, timeout_s
+
+    async def paint(self, edit: Edit) -> NDArray[np.uint8]:
+        """One edit; see the port."""
+        outputs = await self._server.infer(catalog.DEFECT_EDITOR, editor_inputs(edit), self._timeout_s)
+        return picture_from_tensors(outputs, edit)
+
+    async def close(self) -> None:
+        """The connection is the server's."""
+
+
+def _inputs(model: catalog.Model, tensors: Tensors) -> list[InferInput]:
+    return [_input(tensor, tensors[tensor.name]) for tensor in model.inputs if tensor.name in tensors]
+
+
+def _input(tensor: catalog.Tensor, values: NDArray[Any]) -> InferInput:
+    given = InferInput(tensor.name, list(values.shape), tensor.dtype)
+    given.set_data_from_numpy(values)
+    return given
+
+
+def _outputs(model: catalog.Model, result: InferResult) -> Mapping[str, NDArray[Any]]:
+    found = ((tensor.name, result.as_numpy(tensor.name)) for tensor in model.outputs)
+    return {name: values for name, values in found if values is not None}
+
+
+def _code(error: InferenceServerException) -> grpc.StatusCode | None:
+    """`StatusCode.UNAVAILABLE` as an enum; None for errors that carry none."""
+    name = str(error.status() or "").rpartition(".")[2]
+    return grpc.StatusCode.__members__.get(name)
+
+
+def _is_final(result: InferResult) -> bool:
+    return bool(result.get_response().parameters["triton_final_response"].bool_param)
