@@ -6,6 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 from tests.conformance.samples import event, inspection
+from tests.conformance.waiting import until
 
 from inspectd.database.engine import Database
 from inspectd.events.sql import SqlEventStore
@@ -56,7 +57,5 @@ async def test_what_a_killed_process_was_told_is_there(
     for index in range(told):
         assert await ledger.get(inspection(index).frame_id) == inspection(index)
     turn = SqlOutboxTurn(database=database)
-    async with asyncio.timeout(10):
-        while not await turn.mine():  # the killed process's lock went with it
-            await asyncio.sleep(0.05)
+    await until(turn.mine)  # the killed process's lock went with it
     await turn.close()

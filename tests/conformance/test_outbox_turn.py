@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from sqlalchemy import text
 from tests.conformance.samples import event
+from tests.conformance.waiting import until
 from tests.inspectd.events.publishers import RecordingPublisher
 
 from inspectd.database.engine import Database
@@ -39,9 +40,7 @@ async def test_a_session_that_died_has_lost_its_turn(opened: Opened) -> None:
     )
     other = await opened()
     await other.read(lambda connection: connection.execute(end).all())
-    async with asyncio.timeout(10):
-        while not await two.mine():
-            await asyncio.sleep(0.02)
+    await until(two.mine)
     with contextlib.suppress(Unavailable):
         assert not await one.mine()
     assert not await one.mine()

@@ -7,9 +7,11 @@ PostgreSQL it is the session's advisory lock, on SQLite a lock on a file beside 
 import asyncio
 import fcntl
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import IO, Protocol
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from inspectd.database.engine import Database
 from inspectd.database.failures import mapped
@@ -93,6 +95,9 @@ class SqlOutboxTurn:
 
     def _close(self) -> None:
         self._thread.shutdown(wait=True)
+        if self._connection is not None:
+            with suppress(SQLAlchemyError):  # a session that is gone has given it up
+                self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
         self._drop()
         if self._file is not None:
             self._file.close()

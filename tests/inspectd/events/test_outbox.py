@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.samples import event
+from tests.conformance.waiting import until
 from tests.inspectd.events.publishers import RecordingPublisher
 
 from inspectd.database.engine import Database, open_database
@@ -43,8 +44,11 @@ async def test_what_is_raised_is_announced_in_order_and_leaves_the_outbox(store:
             await outbox.wait_published(change.sequence)
         assert publisher.sequences == [1, 2, 3, 4, 5]
         await outbox.wait_published(3)
-        while await store.unpublished(10):  # the mark comes right after the acknowledgement
-            await asyncio.sleep(0.01)
+
+        async def marked() -> bool:
+            return not await store.unpublished(10)
+
+        await until(marked)  # the mark comes right after the acknowledgement
 
 
 async def test_waiting_does_not_wait_for_the_poll(store: SqlEventStore) -> None:
@@ -59,8 +63,7 @@ async def test_a_change_of_another_process_is_announced_too(store: SqlEventStore
     async with running(OutboxPublisher(events=store, publisher=publisher, poll_s=0.02)):
         await asyncio.sleep(0.05)
         await store.raise_event(event(1))
-        while not publisher.published:
-            await asyncio.sleep(0.01)
+        await until(lambda: bool(publisher.published))
 
 
 async def test_a_broker_that_is_away_is_tried_again_and_nothing_is_lost(
@@ -74,8 +77,7 @@ async def test_a_broker_that_is_away_is_tried_again_and_nothing_is_lost(
     async with running(outbox):
         changes = [await store.raise_event(event(index)) for index in range(3)]
         waiting = asyncio.create_task(outbox.wait_published(3))
-        while len(failures) < 3:
-            await asyncio.sleep(0.01)
+        await until(lambda: len(failures) >= 3)
         assert not waiting.done()
         assert not outbox.ready
         assert publisher.published == []
@@ -93,8 +95,7 @@ async def test_the_outbox_survives_a_crash_between_commit_and_announcement(store
     first = OutboxPublisher(events=store, publisher=held)
     task = asyncio.create_task(first.run())
     raised = [await store.raise_event(event(index)) for index in range(3)]
-    while not held.tries:
-        await asyncio.sleep(0.01)
+    await until(lambda: held.tries > 0)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
