@@ -1,0 +1,251 @@
+"""A small inspection line for tests: every store and service is the real one; only the models are made of plain arithmetic.
+
+The pictures are flat grey with spots, the expert finds what is not grey, and the explainer counts the regions. So every
+verdict and every word is known beforehand, and no weights are needed.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from iad_unify import masks
+from iad_unify.geometry import Letterbox, cell_of_mask
+from inspectd.api.directory import CameraDirectory
+from inspectd.api.server import ApiServer
+from inspectd.augmentation.sql import SqlJobStore
+from inspectd.dashboard.server import Dashboard
+from inspectd.database.engine import open_database
+from inspectd.errors import Unavailable
+from inspectd.events.feed import ChangeFeed
+from inspectd.events.sql import SqlEventStore
+from inspectd.evidence.files import FileEvidenceStore
+from inspectd.evidence.goodframes import GoodFrameKeeper
+from inspectd.explanations.narrator import Narrator
+from inspectd.inspections.sql import SqlInspectionLedger
+from inspectd.metrics import Metrics
+from inspectd.pipeline import Inspector
+from inspectd.records import DefectEvent, Findings, Frame, Image, Mask, Region, RegionTokens
+from inspectd.settings import ApiSettings, DashboardSettings, EvidenceSettings
+from inspectd.thresholds.calibrator import Calibrator
+from inspectd.thresholds.decision import Thresholds
+from inspectd.thresholds.sql import SqlThresholdStore
+from inspectd.tokens.memory import MemoryTokenCache
+from inspectd.vision.expert import ExpertCard
+from inspectd.vision.explainer import Piece, Question
+from inspectd.vision.sight import Sight
+
+GREY = 128
+MODEL = "0123456789ab"
+
+
+def picture(*spots: tuple[int, int, int, int, int], width: int = 320, height: int = 240, shade: int = GREY) -> bytes:
+    """A PNG: flat grey with rectangles (x, y, width, height, shade)."""
+    pixels = np.full((height, width, 3), shade, np.uint8)
+    for x, y, w, h, spot_shade in spots:
+        pixels[y : y + h, x : x + w] = spot_shade
+    return bytes(cv2.imencode(".png", pixels)[1])
+
+
+BAD = picture((40, 30, 60, 12, 250))  # a scratch at the top left
+GOOD = picture()
+
+
+class SpotExpert:
+    """Finds what is not grey; the score is how far from grey it is."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.looks = 0
+
+    async def describe(self) -> ExpertCard:
+        self._check()
+        return ExpertCard(MODEL, default_threshold=0.5, proposal_threshold=0.2)
+
+    async def find_regions(self, image: Image, proposal: float = 0.0) -> Findings:
+        self._check()
+        self.looks += 1
+        box = Letterbox.from_array(image.letterbox, image.pixels.shape[0])
+        x, y, width, height = box.inner
+        inner = cv2.resize(image.pixels[y : y + height, x : x + width], (image.width, image.height), interpolation=0)
+        strangeness = np.abs(inner[..., 0].astype(np.float32) - GREY) / 127
+        count, labels = cv2.connectedComponents((strangeness >= max(proposal, 0.2)).astype(np.uint8))
+        found = [region_of(labels == label, float(strangeness[labels == label].max())) for label in range(1, count)]
+        found.sort(key=lambda region: -region.score)
+        regions = tuple(replace(region, number=number) for number, region in enumerate(found, 1))
+        geometry = np.array([_geometry(region) for region in regions], np.float32).reshape(len(regions), 5)
+        tokens = RegionTokens(np.zeros((len(regions), 2, 8), np.float16), geometry)
+        return Findings(float(strangeness.max()), regions, tokens, MODEL)
+
+    async def close(self) -> None:
+        return None
+
+    def _check(self) -> None:
+        if self.away:
+            raise Unavailable("the region expert is away")
+
+
+def region_of(mask: NDArray[np.bool_], score: float, defect_type: str = "", number: int = 1) -> Region:
+    """A region of a mask [H, W]; long ones are scratches, others are stains."""
+    rle = masks.encode(mask)
+    x, y, width, height = masks.bounding_box(rle)
+    slug = defect_type or ("scratch" if max(width, height) > 2 * min(width, height) else "stain")
+    other = "dent" if slug != "dent" else "stain"
+    return Region(
+        number=number,
+        box=(float(x), float(y), float(width), float(height)),
+        mask=Mask(rle.width, rle.height, rle.counts),
+        score=score,
+        area_px=int(mask.sum()),
+        cell=cell_of_mask(mask)[0],
+        type_probabilities={slug: 0.9, other: 0.1},
+    )
+
+
+def _geometry(region: Region) -> tuple[float, float, float, float, float]:
+    (x, y, w, h), (width, height) = region.box, (region.mask.width, region.mask.height)
+    return ((x + w / 2) / width, (y + h / 2) / height, w / width, h / height, region.area_px / (width * height))
+
+
+class CountingExplainer:
+    """Says how many regions there are; asked to lie, it says one more."""
+
+    def __init__(self) -> None:
+        self.away = False
+
+    async def answer(self, question: Question) -> AsyncIterator[Piece]:
+        if self.away:
+            raise Unavailable("the explainer is away")
+        count = len(question.tokens.geometry) + (1 if "lie" in question.text else 0)
+        for piece in ("There ", "is 1 region." if count == 1 else f"are {count} regions."):
+            yield Piece(piece, "explainer-1")
+
+    async def close(self) -> None:
+        return None
+
+
+class Switch:
+    """Readiness that a test sets."""
+
+    def __init__(self) -> None:
+        self.parts = {"frames": True, "tokens": True, "region_expert": True}
+        self.alive = True
+
+    def report(self) -> dict[str, bool]:
+        return dict(self.parts)
+
+    def live(self) -> bool:
+        return self.alive
+
+
+class _Announced:
+    async def wait_published(self, sequence: int) -> None:
+        return None
+
+
+@dataclass
+class Line:
+    """Everything between a frame and an event, and the servers on request."""
+
+    events: SqlEventStore
+    evidence: FileEvidenceStore
+    ledger: SqlInspectionLedger
+    jobs: SqlJobStore
+    thresholds: SqlThresholdStore
+    expert: SpotExpert
+    explainer: CountingExplainer
+    inspector: Inspector
+    narrator: Narrator
+    calibrator: Calibrator
+    directory: CameraDirectory
+    feed: ChangeFeed
+    readiness: Switch
+    metrics: Metrics
+    exits: AsyncExitStack
+
+    async def api(self, settings: ApiSettings | None = None, heartbeat_s: float = 0.3) -> ApiServer:
+        """A gRPC server on a free loopback port, unless told otherwise."""
+        server = ApiServer(
+            settings=settings or ApiSettings(port=0), events=self.events, evidence=self.evidence, ledger=self.ledger,
+            jobs=self.jobs, inspector=self.inspector, narrator=self.narrator, calibrator=self.calibrator,
+            directory=self.directory, feed=self.feed, readiness=self.readiness, heartbeat_s=heartbeat_s,
+        )  # fmt: skip
+        self.exits.push_async_callback(server.stop)
+        await server.start()
+        return server
+
+    async def dashboard(self, settings: DashboardSettings | None = None) -> Dashboard:
+        """A dashboard on a free loopback port, unless told otherwise."""
+        server = Dashboard(
+            settings=settings or DashboardSettings(port=0), events=self.events, evidence=self.evidence,
+            narrator=self.narrator, directory=self.directory, feed=self.feed, readiness=self.readiness,
+            metrics=self.metrics,
+        )  # fmt: skip
+        self.exits.push_async_callback(server.stop)
+        await server.start()
+        return server
+
+    async def inspect(self, number: int, data: bytes = BAD, camera: str = "cam-1") -> DefectEvent | None:
+        """A frame of a camera goes its whole way."""
+        taken = datetime(2025, 3, 1, tzinfo=UTC) + timedelta(seconds=number)
+        frame = Frame(
+            f"{camera}/boot/{number}", camera, data, "image/png", Frame.digest(data), taken, f"P-{number}", "L-1"
+        )
+        return (await self.inspector.inspect(frame, record=True)).event
+
+    async def defect(self, number: int, data: bytes = BAD, camera: str = "cam-1") -> DefectEvent:
+        """A frame that is known to be defective goes its whole way."""
+        event = await self.inspect(number, data, camera)
+        assert event is not None
+        return event
+
+
+@contextlib.asynccontextmanager
+async def open_line(folder: Path) -> AsyncIterator[Line]:
+    """A line whose state is under `folder`."""
+    async with AsyncExitStack() as exits:
+        database = await open_database(f"sqlite:///{folder / 'line.db'}")
+        exits.push_async_callback(database.close)
+        kept = EvidenceSettings()
+        events, ledger = SqlEventStore(database=database, outbox=False), SqlInspectionLedger(database=database)
+        thresholds, evidence = (
+            SqlThresholdStore(database=database),
+            FileEvidenceStore(uri=str(folder / "e"), settings=kept),
+        )
+        await evidence.open()
+        exits.push_async_callback(evidence.close)
+        exits.push_async_callback(ledger.close)
+        expert, explainer, metrics = SpotExpert(), CountingExplainer(), Metrics()
+        tokens = MemoryTokenCache(max_entries=1000, ttl_s=3600)
+        sight = Sight(expert=expert, tokens=tokens, max_pixels=50_000_000, metrics=metrics)
+        resolve = Thresholds(store=thresholds)
+        feed = ChangeFeed(events=events, poll_s=0.02)
+        await feed.start()
+        exits.push_async_callback(feed.stop)
+        yield Line(
+            events=events,
+            evidence=evidence,
+            ledger=ledger,
+            jobs=SqlJobStore(database=database),
+            thresholds=thresholds,
+            expert=expert,
+            explainer=explainer,
+            inspector=Inspector(
+                sight=sight, thresholds=resolve, evidence=evidence, events=events, outbox=_Announced(), ledger=ledger,
+                good_frames=GoodFrameKeeper(evidence=evidence, settings=kept), on_event=lambda event: None,
+                clock=lambda: datetime.now(UTC),
+            ),
+            narrator=Narrator(explainer=explainer, sight=sight, evidence=evidence, events=events),
+            calibrator=Calibrator(sight=sight, store=thresholds, clock=lambda: datetime.now(UTC)),
+            directory=CameraDirectory(ledger=ledger, store=thresholds, thresholds=resolve, cards=sight),
+            feed=feed,
+            readiness=Switch(),
+            metrics=metrics,
+            exits=exits,
+        )  # fmt: skip
