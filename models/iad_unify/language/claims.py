@@ -184,6 +184,14 @@ class _Reader:
                 return False
         return False
 
+    def _introduces(self, index: int) -> bool:
+        """Whether a place comes before the noun that it belongs to: "on the right, a hole"."""
+        if self._noun_behind(index):
+            return False
+        opens = index == 0 or self.items[index - 1].kind == "stop"
+        later = [item for item in self.items[index + 1 :] if not (opens and item.kind == "comma")]
+        return self._first_of(later)
+
     def _on_comma(self, index: int, value: object) -> None:
         self._close_denial()
 
@@ -219,7 +227,8 @@ class _Reader:
         after = self.items[index + 1].kind if index + 1 < len(self.items) else "stop"
         if index == 0 and after in ("comma", "stop"):
             self.reply = False
-        elif self.denial is None:
+        else:
+            self._close_denial()  # "neither in the center nor large" denies each by itself
             self.denial = _Draft(denied=True)
 
     def _on_affirmation(self, index: int, value: object) -> None:
@@ -292,7 +301,7 @@ class _Reader:
 
     def _on_cell(self, index: int, value: object) -> None:
         assert isinstance(value, tuple)
-        waits = self._noun_ahead(index) and not self._noun_behind(index) and self.denial is None
+        waits = self._introduces(index) and self.denial is None
         target = self.ahead if waits else self._now()
         if value not in target.cells:
             target.cells.append(value)

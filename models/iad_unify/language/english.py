@@ -189,7 +189,19 @@ ENGLISH = Lexicon(
         **dict.fromkeys(("largest", "biggest"), "largest"),
         **dict.fromkeys(("smallest", "tiniest"), "smallest"),
     },
-    several=frozenset({"several", "multiple", "many", "numerous", "a few", "various", "more than one"}),
+    several=frozenset(
+        {
+            "several",
+            "multiple",
+            "many",
+            "numerous",
+            "a few",
+            "large number of",
+            "small number of",
+            "various",
+            "more than one",
+        }
+    ),
     at_least=frozenset({"at least", "no fewer than", "not fewer than", "or more"}),
     quantities=frozenset({"number of", "count of", "how many", "any"}),
     another=frozenset({"another", "other", "further", "additional", "more", "a second", "else"}),

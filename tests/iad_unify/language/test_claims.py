@@ -143,6 +143,25 @@ def test_a_denied_place_speaks_of_the_defect_named_before() -> None:
     assert denied == Mention(("scratch",), (("center",),), denied=True)
 
 
+def test_each_of_several_denials_stands_by_itself() -> None:
+    said, place, size = parse("The scratch is neither in the center nor large.").mentions
+    assert said == Mention(("scratch",))
+    assert place == Mention(("scratch",), (("center",),), denied=True)
+    assert size == Mention(("scratch",), size="large", denied=True)
+    assert parse("It is not very deep.").mentions == ()
+
+
+def test_a_place_may_open_the_sentence() -> None:
+    first, second = parse("On the left there's a dent. On the right, a hole.").mentions
+    assert (first.defect_types, first.cells) == (("dent",), (("left",),))
+    assert (second.defect_types, second.cells) == (("hole",), (("right",),))
+
+
+def test_a_list_of_fields_is_one_mention() -> None:
+    claims = parse("Type: crack; location: center; size: large; count: 1")
+    assert (claims.defect_type, claims.cell, claims.size, claims.count) == ("crack", "center", "large", 1)
+
+
 def test_alternatives_are_one_mention() -> None:
     assert only("A scratch or a crack at the top.") == Mention(("scratch", "crack"), (("top",),))
 
