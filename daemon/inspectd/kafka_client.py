@@ -13,7 +13,7 @@ from inspectd.settings import KafkaSettings
 
 try:
     from kafka import KafkaProducer
-    from kafka.errors import KafkaError
+    from kafka.errors import KafkaError, KafkaTimeoutError
 except ModuleNotFoundError as error:
     raise Misconfigured(
         "frames.source", "the Kafka client is not installed", "pip install 'inspectd[stack]'"
@@ -108,6 +108,21 @@ class KafkaSender:
     async def open(self) -> None:
         """Connects now instead of on the first send. Raises Unavailable or Misconfigured."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._connected)
+
+    async def check_topic(self, setting: str, topic: str) -> None:
+        """Raises Misconfigured(setting) when the broker does not know the topic, Unavailable when there is no broker."""
+
+        def ask() -> None:
+            producer = self._connected()
+            try:
+                producer.partitions_for(topic)
+            except KafkaTimeoutError as error:
+                servers = self._settings.bootstrap_servers
+                raise Misconfigured(
+                    setting, f"{servers} has no topic {topic!r}", "Create it, or name another"
+                ) from error
+
+        await asyncio.get_running_loop().run_in_executor(self._thread, ask)
 
     async def send(
         self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()

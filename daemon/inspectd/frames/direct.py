@@ -33,19 +33,24 @@ def open_direct_source(settings: FrameSettings) -> "DirectFrameSource":
 
 
 class DirectFrameSource:
-    """`FrameSource` over feeds, a partition each. After a restart a file begins anew, with the same frame ids."""
+    """`FrameSource` over feeds, a partition each. After a restart a file begins anew, with the same frame ids.
+
+    `skip` lets the first shots of each feed go by, `limit` ends after so many of all feeds.
+    """
 
     def __init__(
         self,
         *,
         feeds: Sequence[Feed],
         limit: int = 0,
+        skip: int = 0,
         max_in_flight: int = 16,
         on_drop: Callable[[FrameRecord, str], None] = lambda record, reason: None,
     ) -> None:
         for feed in feeds:
             check_camera_id(feed.camera_id)
-        self._feeds, self._limit, self._bound, self._on_drop = list(feeds), limit, max(1, max_in_flight), on_drop
+        self._feeds, self._limit, self._skip = list(feeds), limit, skip
+        self._bound, self._on_drop = max(1, max_in_flight), on_drop
         self._change = threading.Condition()
         self._queue: deque[Delivery] = deque()
         self._outstanding: set[tuple[int, int]] = set()
@@ -107,8 +112,10 @@ class DirectFrameSource:
 
     def _read(self, number: int, feed: Feed) -> None:
         """A feed's thread."""
-        pace, offset = Pace(0.0 if feed.shots.live else feed.rate), 0
+        pace, offset = Pace(0.0 if feed.shots.live else feed.rate), self._skip
         try:
+            for _ in range(self._skip):
+                feed.shots.take()
             while not self._stopping.is_set() and self._may_take():
                 pace.wait(self._stopping)
                 shot = feed.shots.take()
