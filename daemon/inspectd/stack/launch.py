@@ -9,12 +9,22 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TypedDict
 
 #: prctl's option: the signal that this process gets when the thread that started it ends.
 PR_SET_PDEATHSIG = 1
 
 
-def identity(pid: int) -> dict[str, object] | None:
+class Identity(TypedDict):
+    """A process's number, the session it is in, its start in clock ticks since the machine's boot, and that boot."""
+
+    pid: int
+    session: int
+    start_ticks: int
+    boot_id: str
+
+
+def identity(pid: int) -> Identity | None:
     """What tells this process from a later one with the same number: None when it is gone or a zombie."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
@@ -24,7 +34,7 @@ def identity(pid: int) -> dict[str, object] | None:
     state, *rest = stat.rpartition(")")[2].split()
     if state in ("Z", "X"):
         return None
-    return {"pid": pid, "start_ticks": int(rest[18]), "boot_id": boot}
+    return {"pid": pid, "session": int(rest[2]), "start_ticks": int(rest[18]), "boot_id": boot}
 
 
 def main(arguments: list[str]) -> None:

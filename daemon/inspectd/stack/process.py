@@ -4,6 +4,7 @@ A process is ours only while its number, its start time and the machine's boot a
 given to another process since is never signalled.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -111,24 +112,42 @@ class ServiceProcess:
         raise OSError(f"{self.name} could not be started: {self.log_tail(3) or 'it ended at once'}")
 
     def stop(self, stop_signal: signal.Signals = signal.SIGTERM, timeout_s: float = 20.0) -> bool:
-        """Asks the process to end, then kills it; returns whether there was one. Its record goes with it."""
-        record = self.running()
-        if record is not None:
+        """Asks the process to end, then kills it and what it started; returns whether it lived. Its record goes too."""
+        lived = self.running() is not None
+        if lived:
             self.signal(stop_signal)
             if not self.wait_gone(timeout_s):
                 self.signal(signal.SIGKILL)
                 self.wait_gone(10.0)
+        self._kill_children()
         self.record_path.unlink(missing_ok=True)
-        return record is not None
+        return lived
+
+    def _kill_children(self) -> None:
+        """Kills what is left of the session that the service led: processes that it started and that outlived it.
+
+        A session keeps its number from being given to another process, so a member is ours unless the number is a
+        living stranger's.
+        """
+        record = self.record()
+        if record is None or launch.identity(record.pid) is not None:
+            return
+        for entry in Path("/proc").iterdir():
+            member = launch.identity(int(entry.name)) if entry.name.isdigit() else None
+            if (
+                member is not None
+                and (member["session"], member["boot_id"]) == (record.pid, record.boot_id)
+                and member["start_ticks"] >= record.start_ticks
+            ):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(member["pid"], signal.SIGKILL)
 
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal to the process if it is still the recorded one."""
         record = self.running()
         if record is not None:
-            try:
+            with contextlib.suppress(ProcessLookupError):
                 os.kill(record.pid, number)
-            except ProcessLookupError:
-                return
 
     def wait_gone(self, timeout_s: float) -> bool:
         """Whether the process ended within the time."""

@@ -109,8 +109,7 @@ class Stack:
             return bool(missing)
         if running is not None:
             progress(service.name, "stopping, its configuration changed")
-            self._stop(service)
-        service.clean()
+        self._stop(service)  # also clears up after one that was killed
         progress(service.name, "starting")
         try:
             process.start(launch, die_with_parent=self._die_with_parent)

@@ -24,7 +24,7 @@ class Triton:
     name = "triton"
     ready_timeout_s = 300.0
     stop_signal = signal.SIGTERM
-    stop_timeout_s = 20.0
+    stop_timeout_s = 15.0
 
     def __init__(
         self, *, state_dir: Path, cache: Cache, ports: dict[str, int], checkpoints: Mapping[str, Path | None]
@@ -60,7 +60,7 @@ class Triton:
             "--grpc-port": str(self.ports["triton"]),
             "--metrics-address": HOST,
             "--metrics-port": str(self.ports["triton_metrics"]),
-            "--exit-timeout-secs": "10",
+            "--exit-timeout-secs": "5",
         }
         program = str(server / "bin" / "tritonserver")
         # completing configurations would load every model twice
