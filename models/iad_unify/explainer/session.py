@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -89,11 +90,12 @@ class Session:
 def open_session(order: Order, schedule: Schedule, report: Report = lambda stage, done, of: None) -> Session:
     """Look at the drawings (or read what was seen before), build or resume the trainer. Raises CheckpointError."""
     version = model_version(order.expert)
+    before = _run_before(order) if order.resume else None  # first: looking at drawings takes minutes
     seen = sightings(order.expert, "train", schedule.seed, order.drawings, order.out / STATE, report)
     corpus = Corpus(seen)
     torch.manual_seed(schedule.seed)
     model, tokenizer = _start(order, corpus, schedule.seed)
-    _same_run(order, schedule, tokenizer, version)
+    _same_run(order, schedule, tokenizer, version, before)
     trainer = Trainer(
         model.to(order.device), PromptWriter(tokenizer), corpus.draw, schedule, whole=order.config == "tiny"
     )
@@ -129,8 +131,21 @@ def _start(order: Order, corpus: Corpus, seed: int) -> tuple[RegionQwen, PreTrai
     return model, tokenizer
 
 
-def _same_run(order: Order, schedule: Schedule, tokenizer: PreTrainedTokenizerBase, expert_version: str) -> None:
-    """A resumed run must go on with the same expert, words and data."""
+def _run_before(order: Order) -> dict[str, Any]:
+    try:
+        return dict(json.loads((order.out / STATE / RUN).read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(order.out, "start without --resume", f"no run to resume ({error})") from error
+
+
+def _same_run(
+    order: Order,
+    schedule: Schedule,
+    tokenizer: PreTrainedTokenizerBase,
+    expert_version: str,
+    before: dict[str, Any] | None,
+) -> None:
+    """A resumed run must go on with the same expert, words and data; a new one is written down."""
     words = json.dumps(sorted(tokenizer.get_vocab().items()))
     run = {
         "config": order.config,
@@ -140,15 +155,10 @@ def _same_run(order: Order, schedule: Schedule, tokenizer: PreTrainedTokenizerBa
         "seed": schedule.seed,
         "vocabulary": hashlib.sha256(words.encode()).hexdigest()[:12],
     }
-    path = order.out / STATE / RUN
-    if not order.resume:
+    if before is None:
+        path = order.out / STATE / RUN
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
-        return
-    try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(order.out, "start without --resume", f"no run to resume ({error})") from error
-    if before != run:
+    elif before != run:
         changed = ", ".join(name for name in run if before.get(name) != run[name])
         raise CheckpointError(order.out, "start without --resume", f"the run differs in: {changed}")

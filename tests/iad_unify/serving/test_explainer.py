@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from iad_unify.catalog import EXPLAINER
 from iad_unify.checkpoint import CheckpointError, UntrainedHead, model_version
 from iad_unify.explainer.storage import write_random_checkpoint

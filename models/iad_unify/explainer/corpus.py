@@ -1,0 +1,146 @@
+"""Questions and answers about sightings: what the explainer learns from.
+
+Regions are moved, frames rescaled and scenes mixed before a question is asked, and the answer follows from where the
+mask then is: place, size and number never run out of variety, though the looks come from a fixed set of drawings.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iad_unify.explainer.config import MAX_PROMPT_REGIONS
+from iad_unify.explainer.prompt import Question
+from iad_unify.explainer.sightings import Regions, Sighting
+from iad_unify.explainer.training import Example
+from iad_unify.geometry import cell_shares_of_window, geometry_of_box
+from iad_unify.language import questions
+from iad_unify.language.facts import Facts, RegionFact, likely_types, probabilities_of
+from iad_unify.masks import decode_window
+from iad_unify.types import DEFECT_TYPES, UNKNOWN
+
+#: Shares of the drawn scenes: none, then of the rest the oracle's; of those with regions, mixed and moved.
+EMPTY_SHARE, ORACLE_SHARE, MIXED_SHARE, MOVED_SHARE = 0.03, 0.45, 0.25, 0.6
+#: Logarithm of the largest shrinking and growing of regions beside their frame.
+SHRINK, GROW = 0.7, 0.3
+#: Standard deviations of noise on standardised appearance, against learning single drawings by heart.
+APPEARANCE_NOISE = 0.1
+#: Texts that the tokenizer is trained on.
+TOKENIZER_EXAMPLES = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One region with what is needed to put it elsewhere."""
+
+    appearance: NDArray[np.float32]  # [K, D]
+    window: NDArray[np.bool_]  # [h, w], tight
+    x: int
+    y: int
+    width: int  # of the frame, pixels
+    height: int
+    types: tuple[tuple[str, float], ...]  # what may be said of it, the best first
+
+    def placed(self, x: float, y: float, width: int, height: int) -> tuple[RegionFact, NDArray[np.float32]]:
+        """Its fact and geometry [5] with its window at (x, y) of a frame."""
+        rows, columns = self.window.shape
+        area = int(np.count_nonzero(self.window))
+        shares = cell_shares_of_window(self.window, int(x), int(y), width, height)
+        fact = RegionFact(self.types, tuple(shares.tolist()), area / (width * height))
+        return fact, geometry_of_box(int(x), int(y), columns, rows, area, width, height)
+
+
+class Corpus:
+    """Draws examples from sightings."""
+
+    def __init__(self, sightings: Sequence[Sighting]) -> None:
+        self._oracle = [_regions(one.oracle, drawn=True) for one in sightings if one.oracle.rles]
+        self._predicted = [_regions(one.predicted, drawn=False) for one in sightings if one.predicted.rles]
+        if not self._oracle:
+            raise ValueError("no sighting has a drawn defect")
+        self._predicted = self._predicted or self._oracle
+        self._deviation = np.maximum(self.appearance().std(0), 1e-3)
+        self._no_appearance = np.zeros((0, *self._deviation.shape), np.float32)
+
+    def appearance(self) -> NDArray[np.float32]:
+        """The appearance rows of all regions, [N, K, D]."""
+        scenes = [*self._oracle, *self._predicted]
+        return np.stack([region.appearance for scene in scenes for region in scene])
+
+    def draw(self, rng: np.random.Generator, count: int) -> list[Example]:
+        """`count` examples of all kinds of questions."""
+        return [self._example(rng) for _ in range(count)]
+
+    def _example(self, rng: np.random.Generator) -> Example:
+        scene = self._scene(rng)
+        facts, geometry = _arranged(scene, rng)
+        asked = questions.example(facts, rng)
+        if not scene:
+            return Example(Question(asked.question, self._no_appearance, np.zeros((0, 5), np.float32)), asked.answer)
+        looks = np.stack([region.appearance for region in scene])
+        looks = looks + rng.normal(0, APPEARANCE_NOISE, looks.shape).astype(np.float32) * self._deviation
+        return Example(Question(asked.question, looks, geometry), asked.answer)
+
+    def _scene(self, rng: np.random.Generator) -> list[Region]:
+        if rng.random() < EMPTY_SHARE:
+            return []
+        pool = self._oracle if rng.random() < ORACLE_SHARE else self._predicted
+        scene = list(pool[int(rng.integers(len(pool)))])
+        if rng.random() < MIXED_SHARE:
+            for _ in range(int(rng.integers(1, 5))):
+                scene += pool[int(rng.integers(len(pool)))]
+            scene = [scene[int(index)] for index in rng.permutation(len(scene))]
+        return scene[:MAX_PROMPT_REGIONS]
+
+
+def _arranged(scene: Sequence[Region], rng: np.random.Generator) -> tuple[Facts, NDArray[np.float32]]:
+    """Facts and geometry [R, 5] of a scene, as it was seen or moved about in a frame of another size."""
+    if not scene:
+        return Facts(), np.zeros((0, 5), np.float32)
+    if rng.random() < MOVED_SHARE:
+        factor = float(np.exp(rng.uniform(-GROW, SHRINK)))
+        width = max(round(scene[0].width * factor), *(region.window.shape[1] for region in scene), 1)
+        height = max(round(scene[0].height * factor), *(region.window.shape[0] for region in scene), 1)
+        placed = [
+            region.placed(
+                rng.integers(width - region.window.shape[1] + 1),
+                rng.integers(height - region.window.shape[0] + 1),
+                width,
+                height,
+            )
+            for region in scene
+        ]
+    else:
+        placed = [region.placed(region.x, region.y, region.width, region.height) for region in scene]
+    return Facts(tuple(fact for fact, _ in placed)), np.stack([geometry for _, geometry in placed])
+
+
+def _regions(regions: Regions, drawn: bool) -> list[Region]:
+    found = []
+    for index, rle in enumerate(regions.rles[:MAX_PROMPT_REGIONS]):
+        window, x, y = decode_window(rle)
+        slug = regions.drawn_types[index]
+        types = ((slug, 1.0),) if drawn else spoken_types(slug, regions.type_logits[index])
+        looks = regions.appearance[index].astype(np.float32)
+        found.append(Region(looks, window, x, y, rle.width, rle.height, types))
+    return found
+
+
+def spoken_types(drawn: str, logits: NDArray[np.float32]) -> tuple[tuple[str, float], ...]:
+    """The likely types of a proposal, what was drawn there first when the expert holds it likely.
+
+    So the answer to learn is one that the verifier, who knows the logits only, accepts.
+    """
+    likely = likely_types(probabilities_of(logits, DEFECT_TYPES))
+    found = [pair for pair in likely if pair[0] == drawn]
+    if not found or drawn == UNKNOWN:
+        return likely
+    return (*found, *(pair for pair in likely if pair[0] not in (drawn, UNKNOWN)))
+
+
+def sentences(corpus: Corpus, rng: np.random.Generator) -> Iterator[str]:
+    """Texts for the tokenizer: questions and answers of the corpus."""
+    for example in corpus.draw(rng, TOKENIZER_EXAMPLES):
+        yield example.question.text
+        yield example.answer
