@@ -41,19 +41,28 @@ def by_group(samples: Iterable[Sample], train_share: float, validation_share: fl
         strata[tuple(sorted(found))].append(group)
     rng = np.random.default_rng(seed)
     parts: tuple[list[str], list[str], list[str]] = ([], [], [])
+    learn_quota, check_quota = _Quota(train_share), _Quota(validation_share)
     for _, groups in sorted(strata.items()):
         shuffled = [sorted(groups)[index] for index in rng.permutation(len(groups))]
-        learn = _count(len(groups), train_share, rng)
-        check = _count(learn, validation_share, rng)
+        learn = learn_quota.take(len(groups))
+        check = check_quota.take(learn)
         for part, chosen in zip(parts, (shuffled[check:learn], shuffled[:check], shuffled[learn:]), strict=True):
             part.extend(chosen)
     return Split(*(tuple(sorted(part)) for part in parts))
 
 
-def _count(total: int, share: float, rng: np.random.Generator) -> int:
-    """A total times a share, its fraction rounded by chance so that small strata are not always rounded the same way."""
-    exact = total * share
-    return min(total, int(exact) + int(rng.random() < exact - int(exact)))
+class _Quota:
+    """Rounds a share of several strata so that the total is right: what one lost by rounding, the next gets."""
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._owed = 0.0
+
+    def take(self, total: int) -> int:
+        exact = total * self._share + self._owed
+        taken = min(total, max(0, round(exact)))
+        self._owed = exact - taken
+        return taken
 
 
 def write(split: Split, path: Path) -> None:

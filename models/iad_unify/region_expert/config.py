@@ -38,7 +38,7 @@ class ExpertConfig:
     size: int = EXPERT_SIZE  # side of the square input, pixels; a multiple of 32
     backbone: Mapping[str, Any] = field(default_factory=lambda: dict(TINY_BACKBONE))
     backbone_layers: tuple[int, ...] = (1, 2)  # hidden states taken, 0 is the patch embedding
-    widths: tuple[int, ...] = (24, 48, 96, 128, 128)  # detail branch, at strides 2, 4, 8, 16, 32
+    widths: tuple[int, ...] = (32, 64, 96, 128)  # detail branch, at strides 4, 8, 16, 32
     token_dim: int = 64
     type_slugs: tuple[str, ...] = DEFECT_TYPES
     smoothing_px: float = 1.0  # sigma of the Gaussian over the probability map, pixels of the square

@@ -14,6 +14,8 @@ from torch.nn import functional
 #: Numbers that describe a region's shape to the type head; see `pooling.shape_numbers`.
 SHAPE_NUMBERS = 6
 _NORM_GROUPS = 8
+#: Stride of the finest map, which is also the one that tokens are pooled from; pixels.
+STRIDE = 4
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -43,18 +45,18 @@ class Residual(nn.Module):
 
 
 class DetailBranch(nn.Module):
-    """[B, 3, S, S] to five maps at strides 2, 4, 8, 16, 32."""
+    """[B, 3, S, S] to four maps at strides 4, 8, 16, 32; every pixel of a 4x4 block is a channel of its own."""
 
     def __init__(self, widths: Sequence[int]) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.PixelUnshuffle(2), conv(12, widths[0]), conv(widths[0], widths[0]))
+        self.stem = nn.Sequential(nn.PixelUnshuffle(STRIDE), conv(3 * STRIDE**2, widths[0]), Residual(widths[0]))
         stages = []
         for inputs, outputs in pairwise(widths):
             stages.append(nn.Sequential(conv(inputs, outputs, stride=2), Residual(outputs)))
         self.stages = nn.ModuleList(stages)
 
     def forward(self, picture: Tensor) -> list[Tensor]:
-        """The five maps, finest first."""
+        """The four maps, finest first."""
         maps = [self.stem(picture)]
         for stage in self.stages:
             maps.append(stage(maps[-1]))
@@ -78,32 +80,29 @@ class GatedBackbone(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Five detail maps and backbone features to logits [B, S, S] and region-token features [B, D, S/4, S/4]."""
+    """Four detail maps and backbone features to logits [B, S, S] and region-token features [B, D, S/4, S/4]."""
 
     def __init__(self, widths: Sequence[int], backbone_channels: int, token_dim: int) -> None:
         super().__init__()
-        self.gated = GatedBackbone(backbone_channels, widths[3])
+        self.gated = GatedBackbone(backbone_channels, widths[2])
         # the whole picture at a glance
-        self.surround = nn.Sequential(nn.Linear(widths[4], widths[4]), nn.ReLU(inplace=True))
+        self.surround = nn.Sequential(nn.Linear(widths[3], widths[3]), nn.ReLU(inplace=True))
         self.lateral = nn.ModuleList(nn.Conv2d(upper, lower, 1) for lower, upper in pairwise(widths))
         self.refine = nn.ModuleList(conv(width, width) for width in widths[:-1])
-        self.tokens = nn.Conv2d(widths[1], token_dim, 1)
-        self.anomaly = nn.Conv2d(widths[0], 4, 3, 1, 1)  # four sub-pixels of each stride-2 cell
+        self.tokens = nn.Conv2d(widths[0], token_dim, 1)
+        self.anomaly = nn.Conv2d(widths[0], STRIDE**2, 3, 1, 1)  # the sub-pixels of each cell
         nn.init.constant_(self.anomaly.get_parameter("bias"), -4.0)  # defects are rare: start near their prior
 
     def forward(self, detail: Sequence[Tensor], features: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
-        top = detail[4] + self.surround(detail[4].mean(dim=(2, 3)))[:, :, None, None]
-        token_map = top
-        for level in (3, 2, 1, 0):
-            side = self.gated(detail[level], features) if level == 3 else detail[level]
+        top = detail[3] + self.surround(detail[3].mean(dim=(2, 3)))[:, :, None, None]
+        for level in (2, 1, 0):
+            side = self.gated(detail[level], features) if level == 2 else detail[level]
             up = functional.interpolate(
                 self.lateral[level](top), size=side.shape[-2:], mode="bilinear", align_corners=False
             )
             top = self.refine[level](side + up)
-            if level == 1:
-                token_map = self.tokens(top)
-        return functional.pixel_shuffle(self.anomaly(top), 2)[:, 0], token_map
+        return functional.pixel_shuffle(self.anomaly(top), STRIDE)[:, 0], self.tokens(top)
 
 
 class TypeHead(nn.Module):

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-#: Stride of the feature map that tokens are pooled from, pixels.
-TOKEN_STRIDE = 4
+from iad_unify.region_expert.decoder import STRIDE
+
 #: Width of the ring around a region, in cells of that map.
 RING_CELLS = 3
 _EPSILON = 1e-6
@@ -18,8 +18,8 @@ def pool(features: Tensor, masks: Tensor, owner: Tensor, content: Tensor) -> Ten
     content float [N, S, S], 0 on the letterbox padding, which never enters a ring. A region whose ring is empty
     takes the mean of all content.
     """
-    inside = functional.avg_pool2d(masks[:, None], TOKEN_STRIDE)[:, 0]  # [N, h, w] share of each cell
-    valid = functional.avg_pool2d(content[:, None], TOKEN_STRIDE)[:, 0]
+    inside = functional.avg_pool2d(masks[:, None], STRIDE)[:, 0]  # [N, h, w] share of each cell
+    valid = functional.avg_pool2d(content[:, None], STRIDE)[:, 0]
     near = functional.max_pool2d(inside[:, None], 2 * RING_CELLS + 1, 1, RING_CELLS)[:, 0] > 0
     ring = near * (inside <= 0) * valid
     ring = torch.where(ring.sum(dim=(1, 2), keepdim=True) > 0, ring, valid)

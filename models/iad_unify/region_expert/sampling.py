@@ -29,6 +29,7 @@ class Labelled:
     rgb: NDArray[np.uint8]  # [S, S, 3]
     labels: NDArray[np.uint8]  # [S, S]: 0 good, 1 + type index, UNTYPED
     content: NDArray[np.bool_]  # [S, S]: False on the letterbox padding
+    clean: NDArray[np.uint8] | None = None  # [S, S, 3]: the same picture without its defects, where it is known
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ class ProceduralSource:
     def __init__(self, size: int, type_slugs: Sequence[str], pool: int = 384, reuse: float = 0.6) -> None:
         self._size = size
         self._types = {slug: index + 1 for index, slug in enumerate(type_slugs)}
-        self._pool: list[tuple[Labelled, NDArray[np.uint8]]] = []
+        self._pool: list[Labelled] = []
         self._capacity = pool
         self._reuse = reuse
 
@@ -68,19 +69,19 @@ class ProceduralSource:
                 self._pool[rng.integers(self._capacity)] = drawn
         else:
             drawn = self._pool[rng.integers(len(self._pool))]
-        labelled, clean = drawn
+        labelled, clean = drawn, drawn.clean
         if rng.random() < 0.12:  # an anomaly that no generator has a name for
-            donor = self._pool[rng.integers(len(self._pool))][0].rgb
+            donor = self._pool[rng.integers(len(self._pool))].rgb
             rgb, mask = add_anomaly(clean, donor, rng)
-            return Labelled(rgb, np.where(mask, np.uint8(UNTYPED), np.uint8(0)), labelled.content)
+            return Labelled(rgb, np.where(mask, np.uint8(UNTYPED), np.uint8(0)), labelled.content, clean)
         return labelled
 
-    def _draw(self, rng: np.random.Generator) -> tuple[Labelled, NDArray[np.uint8]]:
-        drawing = draw_random(rng, self._size, good_share=0.3)
+    def _draw(self, rng: np.random.Generator) -> Labelled:
+        drawing = draw_random(rng, self._size, good_share=0.05, max_defects=4)
         labels = np.zeros((self._size, self._size), dtype=np.uint8)
         for defect in drawing.defects:
             labels[defect.mask] = self._types[defect.defect_type]
-        return Labelled(drawing.image, labels, np.ones_like(labels, dtype=bool)), drawing.clean
+        return Labelled(drawing.image, labels, np.ones_like(labels, dtype=bool), drawing.clean)
 
 
 class SampleSource:
@@ -107,7 +108,7 @@ class SampleSource:
         for _ in range(int(rng.choice([1, 1, 1, 2]))):
             rgb, mask = add_anomaly(rgb, self._open(_any(self._good, rng)).rgb, rng, good.content)
             labels[mask] = UNTYPED
-        return Labelled(rgb, labels, good.content)
+        return Labelled(rgb, labels, good.content, good.rgb)
 
     def _open(self, sample: Sample) -> Labelled:
         key = str(sample.image)
@@ -156,12 +157,27 @@ def _any(samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
 
 
 def vary(item: Labelled, rng: np.random.Generator) -> Labelled:
-    """Flip, turn, sometimes scale and shift; then brightness, contrast, colour, noise, blur, JPEG."""
+    """Flip, turn, sometimes scale and shift; then brightness, contrast, colour, noise, blur, JPEG.
+
+    The clean picture, where there is one, is varied in exactly the same way.
+    """
     turn, flip = int(rng.integers(4)) if rng.random() < 0.5 else 0, rng.random() < 0.5
-    rgb, labels, content = (_turned(part, turn, flip) for part in (item.rgb, item.labels, item.content))
-    if rng.random() < 0.4:
-        rgb, labels, content = _place(rgb, labels, content, rng)
-    return Labelled(_relight(rgb, rng), labels, content)
+    matrix = _placement(item.rgb.shape[0], rng) if rng.random() < 0.4 else None
+    seed = int(rng.integers(1 << 62))
+
+    def light(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        moved = _placed(_turned(picture, turn, flip), matrix, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+        return _relight(moved, np.random.default_rng(seed))
+
+    labels = _placed(_turned(item.labels, turn, flip), matrix, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
+    inside = _turned(item.content.astype(np.uint8), turn, flip)
+    content = _placed(inside, matrix, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT) > 0
+    return Labelled(
+        light(item.rgb),
+        np.where(content, labels, 0).astype(np.uint8),
+        content,
+        None if item.clean is None else light(item.clean),
+    )
 
 
 def _turned(array: NDArray[Any], quarters: int, flip: bool) -> NDArray[Any]:
@@ -169,17 +185,18 @@ def _turned(array: NDArray[Any], quarters: int, flip: bool) -> NDArray[Any]:
     return np.ascontiguousarray(turned[:, ::-1] if flip else turned)
 
 
-def _place(
-    rgb: NDArray[np.uint8], labels: NDArray[np.uint8], content: NDArray[np.bool_], rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.bool_]]:
-    size = rgb.shape[0]
+def _placement(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
     matrix = cv2.getRotationMatrix2D((size / 2, size / 2), float(rng.normal(0, 4)), float(np.exp(rng.normal(0, 0.15))))
-    matrix = matrix + np.array([[0, 0, 1], [0, 0, 1]]) * rng.normal(0, size * 0.05, (2, 1))
-    shape = (size, size)
-    moved = cv2.warpAffine(rgb, matrix, shape, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    truth = cv2.warpAffine(labels, matrix, shape, flags=cv2.INTER_NEAREST, borderMode=cv2.BORDER_CONSTANT)
-    inside = cv2.warpAffine(content.astype(np.uint8), matrix, shape, flags=cv2.INTER_NEAREST)
-    return moved.astype(np.uint8, copy=False), np.where(inside > 0, truth, 0).astype(np.uint8), inside > 0
+    return np.asarray(matrix, np.float64) + np.array([[0, 0, 1], [0, 0, 1]]) * rng.normal(0, size * 0.05, (2, 1))
+
+
+def _placed(
+    array: NDArray[np.uint8], matrix: NDArray[np.float64] | None, interpolation: int, border: int
+) -> NDArray[np.uint8]:
+    if matrix is None:
+        return array
+    moved = cv2.warpAffine(array, matrix, array.shape[1::-1], flags=interpolation, borderMode=border)
+    return moved.astype(np.uint8, copy=False)
 
 
 def _relight(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -201,11 +218,22 @@ def _relight(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
 
 
 def make_batch(source: Source, count: int, rng: np.random.Generator, side: int) -> Batch:
-    """A varied batch of `count` squares, or of twice as many crops when `side` is less than the square's."""
-    items = [vary(source.next(rng), rng) for _ in range(count)]
-    if side < items[0].rgb.shape[0]:
-        items = [crop(item, side, rng) for item in items for _ in range(2)]
-    return collate(items)
+    """A varied batch of `count` squares, or of twice as many crops when `side` is less than the square's.
+
+    A defective picture whose clean twin is known comes together with it: the pair differs in nothing but the defect,
+    which teaches what a defect is many times faster than unrelated good pictures do.
+    """
+    items: list[Labelled] = []
+    total = count
+    while len(items) < total:
+        item = vary(source.next(rng), rng)
+        cut = side < item.rgb.shape[0]
+        total = 2 * count if cut else count
+        for part in [crop(item, side, rng) for _ in range(2)] if cut else [item]:
+            items.append(part)
+            if part.clean is not None and part.labels.any():
+                items.append(Labelled(part.clean, np.zeros_like(part.labels), part.content))
+    return collate(items[:total])
 
 
 def crop(item: Labelled, side: int, rng: np.random.Generator) -> Labelled:
@@ -218,7 +246,8 @@ def crop(item: Labelled, side: int, rng: np.random.Generator) -> Labelled:
         inset = rng.integers(side // 8, side - side // 8, 2)
         corner = np.clip(np.array([rows[pixel], columns[pixel]]) - inset, 0, room)
     area = slice(int(corner[0]), int(corner[0]) + side), slice(int(corner[1]), int(corner[1]) + side)
-    return Labelled(item.rgb[area], item.labels[area], item.content[area])
+    clean = None if item.clean is None else item.clean[area]
+    return Labelled(item.rgb[area], item.labels[area], item.content[area], clean)
 
 
 def collate(items: Sequence[Labelled]) -> Batch:

@@ -33,10 +33,10 @@ class Plan:
     minutes: float | None = 25.0
     steps: int | None = None
     batch: int = 8
-    learning_rate: float = 1e-3
+    learning_rate: float = 1.5e-3
     weight_decay: float = 0.02
     seed: int = 0
-    validate_every_s: float = 90.0
+    validate_every_s: float = 120.0
     crop_share: float = 0.5  # of the training, on crops
     bf16: bool = True  # autocast; twice as fast on processors with AVX512-BF16 or AMX
 

@@ -1,0 +1,88 @@
+"""Reading data sets in both layouts."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from iad_unify.data import samples
+from iad_unify.data.samples import DataError
+
+
+def _picture(path: Path, value: int = 100) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.full((20, 30, 3), value, np.uint8))
+
+
+def _manifest(folder: Path, *rows: dict[str, object]) -> None:
+    (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def test_a_manifest_gives_good_and_defective_samples(tmp_path: Path) -> None:
+    _picture(tmp_path / "a.png")
+    _picture(tmp_path / "b.png")
+    _picture(tmp_path / "b_mask.png")
+    _manifest(
+        tmp_path,
+        {"image": "a.png", "mask": None, "defect_type": None, "group": "g1"},
+        {"image": "b.png", "mask": "b_mask.png", "defect_type": "crack", "group": "g2"},
+    )
+    good, bad = samples.read(tmp_path)
+    assert (good.defect_type, good.mask, good.group) == (None, None, "g1")
+    assert (bad.defect_type, bad.mask, bad.group) == ("crack", tmp_path / "b_mask.png", "g2")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('{"image": "gone.png", "defect_type": null}\n', "line 1"),
+        ("not json\n", "not JSON"),
+        ("[1]\n", "not a JSON object"),
+        ('{"defect_type": null}\n', "lacks 'image'"),
+        ("", "empty"),
+    ],
+)
+def test_a_damaged_manifest_is_refused_with_its_line(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "manifest.jsonl").write_text(text)
+    with pytest.raises(DataError, match=words):
+        samples.read(tmp_path)
+
+
+@pytest.mark.parametrize("per_product", [False, True])
+def test_mvtec_folders_are_read_with_their_masks(tmp_path: Path, per_product: bool) -> None:
+    root = tmp_path / "tile" if per_product else tmp_path
+    _picture(root / "train" / "good" / "000.png")
+    _picture(root / "test" / "good" / "000.png")
+    _picture(root / "test" / "crack" / "000.png")
+    _picture(root / "ground_truth" / "crack" / "000_mask.png", 255)
+    found = samples.read(tmp_path)
+    assert [sample.defect_type for sample in found] == [None, "crack", None]
+    assert found[1].mask == root / "ground_truth" / "crack" / "000_mask.png"
+    assert len({sample.group for sample in found}) == 3
+
+
+def test_a_manifest_beside_mvtec_folders_names_the_groups(tmp_path: Path) -> None:
+    _picture(tmp_path / "train" / "good" / "000.png")
+    _picture(tmp_path / "test" / "crack" / "000.png")
+    _picture(tmp_path / "ground_truth" / "crack" / "000_mask.png", 255)
+    _manifest(
+        tmp_path,
+        {"image": "test/crack/000.png", "group": "frame-7", "origin": "edit"},
+        {"image": "train/good/000.png", "group": "frame-7"},
+    )
+    assert {sample.group for sample in samples.read(tmp_path)} == {"frame-7"}
+
+
+def test_a_defective_mvtec_picture_without_a_mask_is_refused(tmp_path: Path) -> None:
+    _picture(tmp_path / "test" / "crack" / "000.png")
+    with pytest.raises(DataError, match="no mask"):
+        samples.read(tmp_path)
+
+
+def test_a_folder_of_neither_layout_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"manifest\.jsonl"):
+        samples.read(tmp_path)
+    with pytest.raises(DataError, match="no such folder"):
+        samples.read(tmp_path / "gone")

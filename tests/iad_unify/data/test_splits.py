@@ -1,0 +1,49 @@
+"""Splits never part a group."""
+
+from pathlib import Path
+
+import pytest
+
+from iad_unify.data import splits
+from iad_unify.data.samples import DataError, Sample
+
+SAMPLES = [
+    Sample(Path(f"{group}-{number}.png"), None, kind, f"g{group}")
+    for group in range(60)
+    for number in range(3)
+    for kind in [("crack" if group % 3 == 0 and number == 0 else None)]
+]
+
+
+@pytest.mark.parametrize(("share", "seed"), [(0.5, 0), (0.3, 1), (1.0, 2)])
+def test_every_group_is_in_one_part_and_the_shares_are_kept(share: float, seed: int) -> None:
+    split = splits.by_group(SAMPLES, share, 0.2, seed)
+    groups = [*split.train, *split.validation, *split.test]
+    assert sorted(groups) == sorted({sample.group for sample in SAMPLES})
+    assert abs(len(split.test) - 60 * (1 - share)) <= 1
+    assert abs(len(split.validation) - 60 * share * 0.2) <= 1
+
+
+def test_kinds_of_groups_are_shared_out_in_proportion() -> None:
+    split = splits.by_group(SAMPLES, 0.5, 0.2, 0)
+    chosen = splits.select(SAMPLES, split.test)
+    assert sum(sample.defect_type == "crack" for sample in chosen) == 10
+
+
+def test_the_same_seed_splits_alike_and_another_one_does_not() -> None:
+    assert splits.by_group(SAMPLES, 0.5, 0.2, 4) == splits.by_group(SAMPLES, 0.5, 0.2, 4)
+    assert splits.by_group(SAMPLES, 0.5, 0.2, 4) != splits.by_group(SAMPLES, 0.5, 0.2, 5)
+
+
+def test_a_split_comes_back_from_its_file(tmp_path: Path) -> None:
+    split = splits.by_group(SAMPLES, 0.5, 0.2, 0)
+    splits.write(split, tmp_path / "groups.json")
+    assert splits.read(tmp_path / "groups.json") == split
+    assert split.part("test") == frozenset(split.test)
+
+
+@pytest.mark.parametrize("text", ["[]", "nonsense", '{"train": ["a"], "test": ["a"]}'])
+def test_a_damaged_split_file_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "groups.json").write_text(text)
+    with pytest.raises(DataError):
+        splits.read(tmp_path / "groups.json")

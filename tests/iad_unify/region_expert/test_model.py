@@ -1,0 +1,94 @@
+"""The expert as a module: backbones, the gate, checkpoints."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import Dinov2Config, Dinov2Model, Dinov2WithRegistersConfig, Dinov2WithRegistersModel
+
+from iad_unify.checkpoint import CheckpointError
+from iad_unify.region_expert import backbone, model
+from iad_unify.region_expert.config import ExpertConfig
+
+PICTURES = torch.randint(0, 256, (2, 256, 256, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_map_is_of_full_resolution_and_the_features_of_a_quarter(expert: model.RegionExpert) -> None:
+    with torch.inference_mode():
+        output = expert(PICTURES)
+    assert output.logits.shape == (2, 256, 256)
+    assert output.features.shape == (2, expert.config.token_dim, 64, 64)
+
+
+def test_a_closed_gate_makes_the_backbone_irrelevant_and_still_learns() -> None:
+    torch.manual_seed(0)
+    expert = model.RegionExpert(ExpertConfig(widths=(8, 16, 16, 16)))
+    before = expert(PICTURES).logits
+    with torch.no_grad():
+        for value in expert.backbone.parameters():
+            value.normal_()
+    after = expert(PICTURES).logits
+    assert torch.equal(before, after)
+    after.mean().backward()
+    gate = expert.decoder.gated.gate
+    assert gate.grad is not None
+    assert float(gate.grad.abs()) > 0
+    assert all(value.grad is None for value in expert.backbone.parameters())
+
+
+@pytest.mark.parametrize("registers", [0, 3])
+def test_a_local_dinov2_folder_serves_as_the_backbone(tmp_path: Path, registers: int) -> None:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "mlp_ratio": 2, "image_size": 70}
+    torch.manual_seed(0)
+    if registers:
+        with_registers = Dinov2WithRegistersConfig(**sizes, patch_size=14, num_register_tokens=registers)
+        Dinov2WithRegistersModel(with_registers).save_pretrained(tmp_path / "dino")
+    else:
+        Dinov2Model(Dinov2Config(**sizes, patch_size=14)).save_pretrained(tmp_path / "dino")
+    expert = model.create(ExpertConfig(name="small", widths=(8, 16, 16, 16)), str(tmp_path / "dino")).eval()
+    assert expert.config.backbone_layers == (1, 2, 3, 4)
+    with torch.inference_mode():
+        assert expert.backbone(torch.randn(1, 3, 256, 256)).shape == (1, 128, 18, 18)
+        before = expert(PICTURES).logits
+    model.save(expert, tmp_path / "saved")
+    with torch.inference_mode():
+        again = model.load(tmp_path / "saved")(PICTURES).logits
+    assert torch.allclose(before, again, atol=0.02)  # fp16 on disk
+
+
+def test_another_kind_of_backbone_is_refused_by_name() -> None:
+    with pytest.raises(backbone.UnknownBackboneError, match="vit"):
+        backbone.build({"model_type": "vit"}, (1,))
+
+
+def test_a_checkpoint_comes_back_with_its_configuration(expert: model.RegionExpert, tmp_path: Path) -> None:
+    model.save(expert, tmp_path)
+    again = model.load(tmp_path)
+    assert again.config == expert.config
+    with torch.inference_mode():
+        assert torch.allclose(again(PICTURES).logits, expert(PICTURES).logits, atol=0.02)
+
+
+def test_a_damaged_checkpoint_names_its_folder_and_the_mend(expert: model.RegionExpert, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="train one with"):
+        model.load(tmp_path / "nowhere")
+    model.save(expert, tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(b"junk")
+    with pytest.raises(CheckpointError, match="not a region expert"):
+        model.load(tmp_path)
+    model.save(expert, tmp_path)
+    values = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(values | {"token_dim": 32}))
+    with pytest.raises(CheckpointError):
+        model.load(tmp_path)
+
+
+def test_starting_from_another_checkpoint_takes_all_but_the_names_of_other_types(
+    expert: model.RegionExpert, tmp_path: Path
+) -> None:
+    model.save(expert, tmp_path)
+    fresh = model.RegionExpert(ExpertConfig(widths=(8, 16, 16, 16), type_slugs=("blowhole", "break")))
+    taken = model.start_from(fresh, tmp_path)
+    assert taken == len(fresh.state_dict()) - 2  # the type head's last weight and bias
+    assert torch.allclose(fresh.decoder.tokens.weight, expert.decoder.tokens.weight, atol=1e-3)

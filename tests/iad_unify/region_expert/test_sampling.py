@@ -1,0 +1,85 @@
+"""Training pictures and batches."""
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from iad_unify.data.samples import Sample
+from iad_unify.region_expert.sampling import (
+    UNTYPED,
+    Labelled,
+    ProceduralSource,
+    SampleSource,
+    crop,
+    make_batch,
+    open_sample,
+    vary,
+)
+from iad_unify.types import DEFECT_TYPES
+
+
+def _item(seed: int = 0) -> Labelled:
+    rng = np.random.default_rng(seed)
+    clean = np.full((256, 256, 3), 120, np.uint8)
+    labels = np.zeros((256, 256), np.uint8)
+    x, y = rng.integers(40, 200, 2)
+    labels[y : y + 14, x : x + 14] = 3
+    return Labelled(
+        np.where(labels[:, :, None] > 0, 20, clean).astype(np.uint8), labels, np.ones((256, 256), bool), clean
+    )
+
+
+def test_the_same_seed_gives_the_same_batch() -> None:
+    def batch() -> NDArray[np.uint8]:
+        source = ProceduralSource(256, DEFECT_TYPES, pool=4)
+        return make_batch(source, 4, np.random.default_rng(3), 256).pictures.numpy()
+
+    assert (batch() == batch()).all()
+
+
+def test_labels_follow_the_picture_through_every_variation() -> None:
+    for seed in range(20):
+        varied = vary(_item(seed), np.random.default_rng(seed))
+        dark = varied.rgb.astype(int)[varied.labels > 0].mean()
+        assert dark < varied.rgb.astype(int)[varied.labels == 0].mean() - 40
+
+
+def test_a_clean_twin_is_varied_like_its_picture() -> None:
+    for seed in range(10):
+        varied = vary(_item(seed), np.random.default_rng(seed))
+        assert varied.clean is not None
+        far = cv2.dilate((varied.labels > 0).astype(np.uint8), np.ones((21, 21))) == 0
+        assert np.abs(varied.rgb.astype(int) - varied.clean)[far].mean() < 1.0
+
+
+def test_a_batch_of_crops_is_twice_as_many_and_mostly_holds_the_defect() -> None:
+    class One:
+        def next(self, rng: np.random.Generator) -> Labelled:
+            return _item(int(rng.integers(1000)))
+
+    batch = make_batch(One(), 8, np.random.default_rng(0), 128)
+    assert batch.pictures.shape == (16, 128, 128, 3)
+    held = [crop(_item(i), 128, np.random.default_rng(i)).labels.any() for i in range(40)]
+    assert np.mean(held) > 0.7
+
+
+def test_real_samples_give_defects_good_pictures_and_untyped_synthetic_anomalies(
+    tiles: list[Sample],
+) -> None:
+    source = SampleSource(tiles, 256, ("crack", "hole"))
+    rng = np.random.default_rng(0)
+    seen = {int(value) for _ in range(60) for value in np.unique(source.next(rng).labels)}
+    assert seen == {0, 1, 2, UNTYPED}
+
+
+def test_a_letterboxed_sample_has_no_label_on_its_padding(tiles: list[Sample]) -> None:
+    defective = next(sample for sample in tiles if sample.defect_type)
+    labelled, letterbox = open_sample(defective, 256, {"crack": 1, "hole": 2})
+    assert letterbox.inner[2] < 256
+    assert labelled.labels.any()
+    assert not labelled.labels[~labelled.content].any()
+
+
+def test_a_type_that_the_model_does_not_know_is_untyped(tiles: list[Sample]) -> None:
+    defective = next(sample for sample in tiles if sample.defect_type)
+    assert set(np.unique(open_sample(defective, 256, {})[0].labels)) == {0, UNTYPED}

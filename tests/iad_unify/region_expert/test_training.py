@@ -1,0 +1,117 @@
+"""Training, resuming and evaluating through the commands, in seconds."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+
+from iad_unify.checkpoint import model_version, read_card
+from iad_unify.data import splits
+from iad_unify.region_expert import commands, training
+from iad_unify.region_expert.sampling import Labelled, ProceduralSource
+
+
+@pytest.fixture(scope="module")
+def trained(tile_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained")
+    commands.train(
+        data=[str(tile_folder)], out=out, config="tiny", backbone="", init="none", groups=None, train_share=0.5,
+        minutes=None, steps=6, batch=2, seed=0, threads=1, resume=False,
+    )  # fmt: skip
+    return out
+
+
+def test_training_leaves_a_checkpoint_a_card_a_split_and_pictures(trained: Path) -> None:
+    for name in ("config.json", "model.safetensors", "card.json", "MODEL_CARD.md", "curves.png", "overlays.png"):
+        assert (trained / name).stat().st_size > 0
+    card = read_card(trained)
+    assert card.type_slugs == ("crack", "hole")
+    assert card.trained_heads == ("anomaly", "type")
+    assert card.model_version == model_version(trained)
+    assert card.proposal_threshold is not None
+    assert card.default_threshold is not None
+    assert card.proposal_threshold <= card.default_threshold
+    assert str(trained) not in (trained / "card.json").read_text()  # no path of this machine travels
+
+
+def test_no_group_is_on_two_sides_of_the_split_that_training_wrote(trained: Path) -> None:
+    split = splits.read(trained / "groups.json")
+    assert len(split.train) + len(split.validation) + len(split.test) == 16
+    assert len(split.test) == 8
+
+
+def test_a_training_goes_on_where_it_stopped(trained: Path, tile_folder: Path) -> None:
+    commands.train(
+        data=[str(tile_folder)], out=trained, config="tiny", backbone="", init="none", groups=trained / "groups.json",
+        train_share=0.5, minutes=None, steps=8, batch=2, seed=0, threads=1, resume=True,
+    )  # fmt: skip
+    assert read_card(trained).steps == 8
+
+
+def test_an_evaluation_reports_every_figure_with_an_interval_and_can_record_it(
+    trained: Path, tile_folder: Path
+) -> None:
+    out = trained / "report.json"
+    commands.evaluate(
+        checkpoint=trained, data=str(tile_folder), out=out, groups=trained / "groups.json", split="test",
+        pictures=10, resamples=30, threads=1, record=True,
+    )  # fmt: skip
+    report = json.loads(out.read_text())
+    assert report["pictures"] == 16
+    assert {"image_auroc", "pixel_auroc", "pixel_ap", "f1_max", "iou", "false_alarm_rate"} <= set(report["figures"])
+    assert set(report["per_type"]) == {"crack", "hole"}
+    for figure in report["figures"].values():
+        assert np.isfinite(figure["value"])
+    assert read_card(trained).figures["test_pixel_ap"].value == report["figures"]["pixel_ap"]["value"]
+
+
+def test_an_interrupt_saves_the_state_and_says_how_to_go_on(
+    tile_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = training.Trainer._step
+
+    def interrupted(self: training.Trainer, rng: np.random.Generator) -> tuple[float, float, float]:
+        if self.done.step == 2:
+            raise KeyboardInterrupt
+        return step(self, rng)
+
+    monkeypatch.setattr(training.Trainer, "_step", interrupted)
+    with pytest.raises(typer.Exit) as stop:
+        commands.train(
+            data=[str(tile_folder)], out=tmp_path, config="tiny", backbone="", init="none", groups=None,
+            train_share=0.5, minutes=None, steps=5, batch=2, seed=0, threads=1, resume=False,
+        )  # fmt: skip
+    assert stop.value.exit_code == 130
+    assert (tmp_path / "state" / "state.pt").is_file()
+    assert "--resume" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("data", "config", "words"),
+    [("nowhere", "tiny", "no such folder"), ("procedural", "huge", "no such configuration")],
+)
+def test_a_wrong_option_ends_with_one_line_and_code_2(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], data: str, config: str, words: str
+) -> None:
+    with pytest.raises(typer.Exit) as stop:
+        commands.train(
+            data=[data], out=tmp_path, config=config, backbone="", init="none", groups=None, train_share=0.5,
+            minutes=None, steps=1, batch=2, seed=0, threads=1, resume=False,
+        )  # fmt: skip
+    assert stop.value.exit_code == 2
+    assert words in capsys.readouterr().out
+
+
+def test_a_pool_of_drawings_is_refreshed() -> None:
+    source = ProceduralSource(256, ("scratch", *commands_types()), pool=3, reuse=0.0)
+    rng = np.random.default_rng(0)
+    seen: list[Labelled] = [source.next(rng) for _ in range(6)]
+    assert len({item.rgb.tobytes() for item in seen}) == 6
+
+
+def commands_types() -> tuple[str, ...]:
+    from iad_unify.types import DEFECT_TYPES
+
+    return tuple(slug for slug in DEFECT_TYPES if slug != "scratch")
