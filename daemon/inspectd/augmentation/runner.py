@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from inspectd.augmentation.dataset import DatasetWriter
 from inspectd.augmentation.placement import place
 from inspectd.augmentation.store import JobStore
-from inspectd.errors import InspectdError, NotFound, Unavailable
+from inspectd.errors import Conflict, InspectdError, NotFound, Unavailable
 from inspectd.events.store import EventStore
 from inspectd.evidence.store import EvidenceStore, GoodFrame
 from inspectd.frames.decode import decode_full
@@ -73,18 +73,18 @@ class AugmentationRunner:
             try:
                 if await self.run_once() is None:
                     await asyncio.sleep(PAUSE_S)
-            except Unavailable as error:
+            except (Unavailable, Conflict) as error:  # Conflict: another worker has taken the job over
                 log.warning("waiting with the augmentation job", error=str(error))
                 await asyncio.sleep(PAUSE_S)
 
     async def run_once(self) -> AugmentationJob | None:
-        """Claims and runs one job to its end; None when there was none. Raises Unavailable: the lease then runs out."""
+        """Claims and runs one job to its end; None when there was none. Raises Unavailable (the lease then runs out), Conflict."""
         job = await self._jobs.claim(self._worker)
         if job is None:
             return None
         try:
             job = await self._paint_all(job, await self._subject(job))
-        except Unavailable:
+        except (Unavailable, Conflict):
             raise
         except (InspectdError, OSError, ValueError) as error:
             log.warning("augmentation job failed", job_id=job.job_id, error=str(error))

@@ -21,7 +21,10 @@ class JobStore(Protocol):
         """The oldest job that is QUEUED, or RUNNING without a sign of life for the lease time, now RUNNING; None when there is none."""
 
     async def update(self, job: AugmentationJob, worker: str) -> AugmentationJob:
-        """Stores progress or the end, and renews the lease. Returns the stored job: CANCELLED when somebody cancelled it meanwhile."""
+        """Stores progress or the end, and renews the lease. Returns the stored job: CANCELLED when somebody cancelled it meanwhile.
+
+        Raises NotFound; Conflict when the lease ran out and another worker has the job by now.
+        """
 
     async def cancel(self, job_id: str) -> AugmentationJob:
         """Raises NotFound; Conflict when the job has ended."""

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import tenacity
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_url, text
 
 from inspectd.database.failures import mapped
 from inspectd.database.migrate import migrate
-from inspectd.errors import Misconfigured, Unavailable
+from inspectd.errors import InspectdError, Misconfigured, Unavailable
 
 T = TypeVar("T")
 
@@ -48,6 +48,14 @@ class Database:
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Runs work that is committed when this returns. An exception of the work takes everything back."""
         return await self._run(self._writers, work, write=True)
+
+    async def ready(self, timeout_s: float = 2.0) -> bool:
+        """Whether the database answers a question in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self.read(lambda connection: connection.execute(text("SELECT 1")).scalar_one() == 1)
+        except (InspectdError, TimeoutError):
+            return False
 
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[[Connection], T], *, write: bool) -> T:
         if self._closed:

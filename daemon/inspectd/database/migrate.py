@@ -1,4 +1,7 @@
-"""Brings a database to the schema of this version. One daemon at a time: the others wait, and find it done."""
+"""Brings a database to the schema of this version. One daemon at a time: the others wait, and find it done.
+
+A new migration is a file `migrations/versions/rNNNN_what.py` beside a change of `tables`; it is never changed once released.
+"""
 
 from pathlib import Path
 

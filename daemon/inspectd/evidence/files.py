@@ -7,10 +7,11 @@ Knows no event. Several daemons may share one store.
 """
 
 import asyncio
+import os
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from urllib.parse import quote, unquote
@@ -128,7 +129,8 @@ class FileEvidenceStore:
             return
         for suffix in _MEDIA_TYPES:
             yield f"{self._folder(sha256)}/{sha256}{suffix}"
-        yield from self._fs.glob(f"{self._root}/good/*/*-{sha256}.*")
+        for folder in self._list(f"{self._root}/good"):
+            yield from (path for path in self._list(folder) if f"-{sha256}." in path)
 
     def _camera_folder(self, camera_id: str) -> str:
         name = quote(camera_id, safe="")
@@ -148,13 +150,8 @@ class FileEvidenceStore:
     def _good_frames(self, camera_id: str) -> list[tuple[GoodFrame, str]]:
         folder = self._camera_folder(camera_id)
         camera = unquote(folder.rsplit("/", 1)[1])
-        try:
-            self._fs.invalidate_cache(folder)
-            paths = self._fs.ls(folder, detail=False)
-        except FileNotFoundError:
-            return []
         frames = []
-        for path in sorted(map(str, paths), reverse=True):
+        for path in sorted(self._list(folder), reverse=True):
             name = path.rsplit("/", 1)[1]
             stem, _, suffix = name.partition(".")
             number, _, sha256 = stem.partition("-")
@@ -163,19 +160,36 @@ class FileEvidenceStore:
                 frames.append((GoodFrame(camera, sha256, _MEDIA_TYPES[f".{suffix}"], time), path))
         return frames
 
+    def _list(self, folder: str) -> list[str]:
+        self._fs.invalidate_cache(folder)  # another daemon may have written
+        try:
+            return [str(path) for path in self._fs.ls(folder, detail=False)]
+        except FileNotFoundError:
+            return []
+
     def _sweep(self, now: datetime) -> int:
-        pictures, leftovers = [], []
-        self._fs.invalidate_cache()
-        found: dict[str, dict[str, Any]] = self._fs.find(self._root, detail=True)
-        for path, info in found.items():
+        pictures = []
+        for path, time, size in self._walk(now):
             if path.rsplit("/", 1)[1].startswith(TEMPORARY):
-                leftovers.append((_written(info, now), path))
+                if time < now - _TEMPORARY_AGE:
+                    self._remove(path)
             elif path.startswith(f"{self._root}/pictures/"):
-                pictures.append((_written(info, now), int(info["size"]), path))
-        for time, path in leftovers:
-            if time < now - _TEMPORARY_AGE:
-                self._remove(path)
+                pictures.append((time, size, path))
         return sum(self._remove(path) for path in self._expired(pictures, now))
+
+    def _walk(self, now: datetime) -> Iterator[tuple[str, datetime, int]]:
+        """Every file with its time and size. Locally without fsspec, whose listing takes ten times the memory."""
+        if not self._local:
+            self._fs.invalidate_cache()
+            found: dict[str, dict[str, Any]] = self._fs.find(self._root, detail=True)
+            yield from ((path, _written(info, now), int(info["size"])) for path, info in found.items())
+            return
+        for folder, _, names in os.walk(self._root):
+            for name in names:
+                path = f"{folder}/{name}"
+                with suppress(FileNotFoundError):  # another daemon's sweep was quicker
+                    status = os.stat(path)
+                    yield path, datetime.fromtimestamp(status.st_mtime, UTC), status.st_size
 
     def _expired(self, pictures: list[tuple[datetime, int, str]], now: datetime) -> Iterator[str]:
         """Those that are too old, then the oldest until the rest fits."""

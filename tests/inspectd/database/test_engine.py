@@ -2,6 +2,7 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import text
 from tests.conformance.samples import event
 
+from inspectd.database import migrate
 from inspectd.database.engine import Database, open_database
 from inspectd.database.tables import metadata
 from inspectd.errors import Misconfigured, Rejected, Unavailable
@@ -111,6 +113,41 @@ async def test_an_exception_takes_the_transaction_back(tmp_path: Path) -> None:
     with pytest.raises(KeyError):
         await database.write(work)
     assert await SqlEventStore(database=database).last_sequence() == 0
+    await database.close()
+
+
+async def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgrade = migrate.command.upgrade
+
+    def break_off(config: Any, revision: str) -> None:
+        upgrade(config, revision)
+        raise KeyError("half-way")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(migrate.command, "upgrade", break_off)
+        with pytest.raises(KeyError):
+            await open_database(url_of(tmp_path))
+    connection = sqlite3.connect(tmp_path / "state" / "inspectd.db")
+    assert connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+    connection.close()
+
+
+async def test_a_database_is_ready_until_it_is_closed(tmp_path: Path) -> None:
+    database = await open_database(url_of(tmp_path))
+    assert await database.ready()
+    await database.close()
+    assert not await database.ready()
+
+
+async def test_a_database_that_does_not_answer_in_time_is_not_ready(tmp_path: Path) -> None:
+    database = await open_database(url_of(tmp_path))
+    go = threading.Event()
+    stuck = [asyncio.create_task(database.read(lambda connection: go.wait(10))) for _ in range(8)]
+    await asyncio.sleep(0)
+    assert not await database.ready(timeout_s=0.2)
+    go.set()
+    assert await asyncio.gather(*stuck) == [True] * 8
+    assert await database.ready()
     await database.close()
 
 

@@ -148,6 +148,14 @@ async def test_a_remote_drivers_exceptions_are_weather() -> None:
     await store.close()
 
 
+async def test_a_folder_with_a_strange_name_is_a_folder(tmp_path: Path) -> None:
+    store = FileEvidenceStore(uri=str(tmp_path / "a [b] *"), settings=EvidenceSettings())
+    await store.keep_good("press-1", DATA, SHA256, "image/png")
+    assert await store.get(SHA256) == DATA
+    assert await store.sweep(datetime.now(UTC) + timedelta(days=999)) == 0
+    await store.close()
+
+
 async def test_keeping_no_good_frames_is_possible(tmp_path: Path) -> None:
     store = FileEvidenceStore(uri=f"file://{tmp_path}", settings=EvidenceSettings(good_frames_per_camera=0))
     await store.keep_good("press-1", DATA, SHA256, "image/png")

@@ -128,6 +128,27 @@ async def test_bytes_that_are_no_findings_are_a_counted_miss_and_can_be_replaced
 
 
 @pytest.mark.service("redis")
+async def test_a_refused_login_names_the_setting_at_the_start_and_is_a_miss_later(
+    stack: Any, counts: Counter[str]
+) -> None:
+    plain = redis.Redis.from_url(stack.redis)
+    plain.config_set("requirepass", "s3cret")
+    try:
+        cache = counting(stack.redis, counts)
+        with pytest.raises(Misconfigured, match="login is refused"):
+            await cache.open()
+        assert await cache.get(KEY) is None
+        assert counts == {"unavailable": 1}
+        await cache.close()
+        right = RedisTokenCache(settings=settings(stack.redis.replace("redis://", "redis://:s3cret@")))
+        await right.open()
+        await right.close()
+    finally:
+        plain.config_set("requirepass", "")
+        plain.close()
+
+
+@pytest.mark.service("redis")
 async def test_every_entry_has_its_time_to_live(stack: Any) -> None:
     cache = RedisTokenCache(settings=settings(stack.redis))
     await cache.put(KEY, findings())
