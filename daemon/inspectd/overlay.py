@@ -33,7 +33,7 @@ def outlines(mask: Mask) -> list[NDArray[np.int32]]:
     found, _ = cv2.findContours(padded, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     polygons = []
     for contour in found:
-        tolerance = 0.75 if cv2.contourArea(contour) >= _SMALL else 0.0
+        tolerance = 0.5 if cv2.contourArea(contour) >= _SMALL else 0.0
         simple = cv2.approxPolyDP(contour, tolerance, True) if tolerance else contour
         polygons.append((simple.reshape(-1, 2) + np.array([x - 1, y - 1])).astype(np.int32))
     return polygons

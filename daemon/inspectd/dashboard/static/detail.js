@@ -105,7 +105,8 @@ export class Detail {
     byId("detail-score").replaceChildren(meter(event));
     byId("words").replaceChildren(words(event.explanation), ...contradictions(event.explanation));
     const { state, reviewer, time, comment } = event.review;
-    const by = [reviewer && `by ${reviewer}`, time && moment(time)].filter(Boolean).join(", ");
+    // A decision that was taken back is none: its time says nothing.
+    const by = state === "unreviewed" ? "" : [reviewer && `by ${reviewer}`, time && moment(time)].filter(Boolean).join(", ");
     const line = byId("decision");
     line.className = `decision ${state}`;
     say(line, [REVIEWS[state], by && ` ${by}`, comment && ` — “${comment}”`].filter(Boolean).join(""));

@@ -18,6 +18,7 @@ let nextPage = "";
 let trimmed = false; // whether cards were let go at the end, so that `nextPage` no longer continues the grid
 let loading = 0;
 let scrolled = 0; // where the grid was when an event was opened
+let place = 0; // of the opened event in the grid
 let undo = null;
 
 const grid = new Grid();
@@ -123,6 +124,7 @@ async function route() {
   if (!match) return showList();
   const id = decodeURIComponent(match[1]);
   if (byId("detail").hidden) scrolled = window.scrollY;
+  place = Math.max(0, grid.ids().indexOf(id));
   byId("overview").hidden = true;
   byId("detail").hidden = false;
   window.scrollTo(0, 0);
@@ -161,7 +163,8 @@ function step(by) {
   if (!detail.open) return grid.move(by);
   const ids = grid.ids();
   const at = ids.indexOf(detail.event.id);
-  const target = ids[at < 0 ? 0 : at + by];
+  // An event that a decision has just filtered out left its place to the next older one.
+  const target = at >= 0 ? ids[at + by] : ids[by > 0 ? place : place - 1];
   if (target) go(`/events/${target}`);
 }
 

@@ -40,6 +40,7 @@ export class OverviewBar {
   showCameras(cameras, filter) {
     const all = {
       id: "",
+      cameras: cameras.length,
       inspected: cameras.reduce((sum, camera) => sum + camera.inspected, 0),
       defects: cameras.reduce((sum, camera) => sum + camera.defects, 0),
     };
@@ -80,7 +81,7 @@ export class OverviewBar {
     say(chip.defects, count(camera.defects));
     say(chip.share, share(camera.defects, camera.inspected));
     chip.bar.style.width = `${camera.inspected ? Math.min(100, (100 * camera.defects) / camera.inspected) : 0}%`;
-    if (!camera.id) return say(chip.last, "");
+    if (!camera.id) return say(chip.last, camera.cameras === 1 ? "1 camera" : `${camera.cameras} cameras`);
     const last = camera.last_capture_time;
     const threshold = camera.threshold === null ? "threshold not known" : `threshold ${score(camera.threshold)}`;
     say(chip.last, `${last ? ago(last) : "no frame yet"} · ${threshold}`);
