@@ -69,12 +69,11 @@ class ProceduralSource:
                 self._pool[rng.integers(self._capacity)] = drawn
         else:
             drawn = self._pool[rng.integers(len(self._pool))]
-        labelled, clean = drawn, drawn.clean
-        if rng.random() < 0.12:  # an anomaly that no generator has a name for
+        if drawn.clean is not None and rng.random() < 0.12:  # an anomaly that no generator has a name for
             donor = self._pool[rng.integers(len(self._pool))].rgb
-            rgb, mask = add_anomaly(clean, donor, rng)
-            return Labelled(rgb, np.where(mask, np.uint8(UNTYPED), np.uint8(0)), labelled.content, clean)
-        return labelled
+            rgb, mask = add_anomaly(drawn.clean, donor, rng)
+            return Labelled(rgb, np.where(mask, np.uint8(UNTYPED), np.uint8(0)), drawn.content, drawn.clean)
+        return drawn
 
     def _draw(self, rng: np.random.Generator) -> Labelled:
         drawing = draw_random(rng, self._size, good_share=0.05, max_defects=4)
