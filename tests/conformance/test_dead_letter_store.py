@@ -1,6 +1,6 @@
 """Every dead-letter store keeps the promises of `deadletters.store`."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -8,13 +8,22 @@ import pytest
 from tests.conformance.samples import record
 
 from inspectd.deadletters.files import FileDeadLetterStore
+from inspectd.deadletters.kafka import KafkaDeadLetterStore
 from inspectd.deadletters.store import DeadLetter, DeadLetterStore
 from inspectd.frames.source import FrameRecord
+from inspectd.kafka_client import KafkaSender
 
 
-@pytest.fixture(params=["files"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> DeadLetterStore:
-    return FileDeadLetterStore(folder=tmp_path / "letters")
+@pytest.fixture(params=["files", pytest.param("kafka", marks=pytest.mark.service("kafka"))])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[DeadLetterStore]:
+    if request.param == "files":
+        yield FileDeadLetterStore(folder=tmp_path / "letters")
+        return
+    settings = request.getfixturevalue("stack").kafka_settings()
+    sender = KafkaSender(settings=settings)
+    await sender.open()
+    yield KafkaDeadLetterStore(settings=settings, sender=sender)
+    await sender.close()
 
 
 async def letters(store: DeadLetterStore) -> list[DeadLetter]:
