@@ -4,6 +4,7 @@ Knows nothing of text or of how the record was computed. The Fourier coding foll
 """
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +20,9 @@ SHAPE_NUMBERS = 5
 class RegionProjection(nn.Module):
     """Appearance `[N, K, D]` and geometry `[N, 5]` to tokens `[N, 2, H]`."""
 
+    mean: Tensor  # [K, D] of training rows
+    deviation: Tensor
+
     def __init__(self, config: Qwen3_5Config) -> None:
         super().__init__()
         hidden = config.text_config.hidden_size
@@ -33,7 +37,8 @@ class RegionProjection(nn.Module):
     def reset(self) -> None:
         """Fan-in initialisation: the model's own std of 0.02 is too small for a fresh input projection."""
         for branch in (self.appearance, self.geometry):
-            init.normal_(branch[0].weight, mean=0.0, std=branch[0].in_features ** -0.5)
+            first = cast(nn.Linear, branch[0])
+            init.normal_(first.weight, mean=0.0, std=first.in_features**-0.5)
         init.zeros_(self.mean)
         init.ones_(self.deviation)
 
@@ -45,7 +50,7 @@ class RegionProjection(nn.Module):
 
     def forward(self, appearance: Tensor, geometry: Tensor) -> Tensor:
         """Tokens [N, 2, H] in the projection's own dtype."""
-        dtype = self.appearance[0].weight.dtype
+        dtype = next(self.appearance.parameters()).dtype
         rows = (appearance.float() - self.mean.float()) / self.deviation.float()
         rows = rows.clamp(-CLIP, CLIP).flatten(1)  # [N, K*D]
         numbers = geometry.float()  # phases need fp32: bf16 has 8 bits

@@ -52,8 +52,13 @@ class Batch:
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
         labels = None if self.labels is None else self.labels.to(device)
-        names = ("input_ids", "attention_mask", "appearance", "geometry")
-        return Batch(*(getattr(self, name).to(device) for name in names), labels)
+        return Batch(
+            self.input_ids.to(device),
+            self.attention_mask.to(device),
+            self.appearance.to(device),
+            self.geometry.to(device),
+            labels,
+        )
 
 
 class PromptWriter:

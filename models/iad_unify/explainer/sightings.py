@@ -55,7 +55,7 @@ class Spotter:
     """Draws frames and looks at them with a frozen expert."""
 
     def __init__(self, checkpoint: Path, proposal_threshold: float, good_share: float = 0.04) -> None:
-        self.model = expert.load(checkpoint).to(memory_format=torch.channels_last)
+        self.model = expert.load(checkpoint)
         if self.model.config.size != EXPERT_SIZE:
             raise CheckpointError(
                 checkpoint, f"train it with size {EXPERT_SIZE}", f"its side is {self.model.config.size}"

@@ -5,6 +5,7 @@ The byte alphabet is always complete, so any UTF-8 text in any language can be r
 
 import json
 from collections.abc import Iterable
+from typing import Any
 
 from tokenizers import Regex, Tokenizer, decoders, normalizers, pre_tokenizers, trainers
 from tokenizers.models import BPE
@@ -57,7 +58,7 @@ def train_tokenizer(corpus: Iterable[str], vocabulary: int = TINY_VOCABULARY) ->
         show_progress=False,
     )
     tokenizer.train_from_iterator(corpus, trainer)
-    model = json.loads(tokenizer.to_str())["model"]
+    model: dict[str, Any] = json.loads(tokenizer.to_str())["model"]
     return Qwen3_5Tokenizer(
         vocab=model["vocab"],
         merges=[tuple(merge) for merge in model["merges"]],
