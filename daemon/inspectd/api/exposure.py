@@ -1,6 +1,7 @@
 """What a server needs before it may listen: a token and TLS beyond loopback. Knows no server."""
 
 import ipaddress
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,10 +45,19 @@ def require_tls(section: str, host: str, certificate: Path | None) -> None:
 
 
 def load_certificate(section: str, certificate: Path | None, key: Path | None) -> Certificate | None:
-    """Both files, or None when neither is set. Raises Misconfigured when one is missing or cannot be read."""
+    """Both files, or None when neither is set. Raises Misconfigured when one is missing or does not fit."""
     if certificate is None and key is None:
         return None
-    return Certificate(chain=_read(f"{section}.tls_certificate", certificate), key=_read(f"{section}.tls_key", key))
+    loaded = Certificate(chain=_read(f"{section}.tls_certificate", certificate), key=_read(f"{section}.tls_key", key))
+    assert certificate is not None and key is not None  # _read has refused None
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate.expanduser(), key.expanduser())
+    except ssl.SSLError as error:
+        raise Misconfigured(
+            f"{section}.tls_certificate", f"{certificate} and {key} are no certificate with its key ({error.reason})",
+            "Give PEM files that belong together",
+        ) from error  # fmt: skip
+    return loaded
 
 
 def _read(setting: str, file: Path | None) -> bytes:
