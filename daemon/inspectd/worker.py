@@ -157,4 +157,7 @@ class Worker:
             before_sleep=note,
             reraise=True,
         )
-        return await retrying(attempt)
+        async for state in retrying:
+            with state:
+                result = await attempt()
+        return result

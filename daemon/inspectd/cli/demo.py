@@ -100,4 +100,4 @@ async def _watch(running: "asyncio.Task[None]", tally: "Tally", daemon: "Daemon"
 
 
 def _addresses(daemon: "Daemon") -> dict[str, str]:
-    return {"dashboard": f"http://{daemon.dashboard_address}/", "gRPC": daemon.api_address}
+    return {"dashboard": f"{daemon.dashboard_address}/", "gRPC": daemon.api_address}
