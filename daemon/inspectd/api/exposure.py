@@ -48,10 +48,11 @@ def load_certificate(section: str, certificate: Path | None, key: Path | None) -
     """Both files, or None when neither is set. Raises Misconfigured when one is missing or does not fit."""
     if certificate is None and key is None:
         return None
-    loaded = Certificate(chain=_read(f"{section}.tls_certificate", certificate), key=_read(f"{section}.tls_key", key))
-    assert certificate is not None and key is not None  # _read has refused None
+    chain_file = _set(f"{section}.tls_certificate", certificate)
+    key_file = _set(f"{section}.tls_key", key)
+    loaded = Certificate(_read(f"{section}.tls_certificate", chain_file), _read(f"{section}.tls_key", key_file))
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate.expanduser(), key.expanduser())
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(chain_file, key_file)
     except ssl.SSLError as error:
         raise Misconfigured(
             f"{section}.tls_certificate", f"{certificate} and {key} are no certificate with its key ({error.reason})",
@@ -60,10 +61,14 @@ def load_certificate(section: str, certificate: Path | None, key: Path | None) -
     return loaded
 
 
-def _read(setting: str, file: Path | None) -> bytes:
+def _set(setting: str, file: Path | None) -> Path:
     if file is None:
         raise Misconfigured(setting, "it is not set and its partner is", "Set both, or neither")
+    return file.expanduser()
+
+
+def _read(setting: str, file: Path) -> bytes:
     try:
-        return file.expanduser().read_bytes()
+        return file.read_bytes()
     except OSError as error:
         raise Misconfigured(setting, f"{file} cannot be read ({error.strerror})", "Give a PEM file") from error

@@ -91,8 +91,8 @@ class Dashboard:
             lifespan="off",
             server_header=False,
             timeout_graceful_shutdown=2,
-            ssl_certfile=settings.tls_certificate if tls else None,
-            ssl_keyfile=settings.tls_key if tls else None,
+            ssl_certfile=settings.tls_certificate.expanduser() if settings.tls_certificate else None,
+            ssl_keyfile=settings.tls_key.expanduser() if settings.tls_key else None,
         )
         self._server = _Server(config)
         self._task = asyncio.create_task(self._server.serve(sockets=[listening]), name="dashboard")
