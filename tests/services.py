@@ -11,8 +11,12 @@ import shutil
 import signal
 import tempfile
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
+from tests.checkpoints import write_editor, write_expert, write_explainer
+
+from iad_unify import resources
 from inspectd.errors import InspectdError, Misconfigured
 from inspectd.settings import FrameSettings, KafkaSettings
 from inspectd.stack.plan import SERVICES, Plan
@@ -82,7 +86,7 @@ class Services:
         if stack is None:
             stack = Stack(self._directory(name), self._cache, die_with_parent=True)
             try:
-                stack.up(Plan(services=(name,)), "free")
+                stack.up(self._plan(name), "free")
             except InspectdError as error:
                 self._failures[name] = error
                 stack.down()
@@ -106,7 +110,7 @@ class Services:
 
     def revive(self, name: str) -> None:
         """Starts a killed service again, at the same address."""
-        self.start(name).up(Plan(services=(name,)), "free")
+        self.start(name).up(self._plan(name), "free")
 
     def close(self) -> None:
         """Ends every service that was started here."""
@@ -114,6 +118,32 @@ class Services:
             stack.down()
         if self._root is not None:
             shutil.rmtree(self._root, ignore_errors=True)
+
+    def _plan(self, name: str) -> Plan:
+        if name != "triton":
+            return Plan(services=(name,))
+        expert, explainer, editor = self._checkpoints()
+        return Plan(
+            services=(name,),
+            expert_checkpoint=str(expert),
+            explainer_checkpoint=str(explainer),
+            editor_checkpoint=str(editor),
+        )
+
+    def _checkpoints(self) -> tuple[Path, Path, Path]:
+        """The shipped ones; random ones in a tree where they have not been trained yet."""
+        random = self._directory("checkpoints")
+        found = {role: resources.weights(role) for role in resources.ROLES}
+        there = {role: (folder / "model.safetensors").is_file() for role, folder in found.items()}
+        if not there["region_expert"]:
+            found["region_expert"] = _once(random / "region_expert", write_expert)
+        if not there["explainer"]:
+            found["explainer"] = _once(random / "explainer", write_explainer)
+        if not (there["defect_editor"] and there["explainer"]):  # an editor serves with its own explainer only
+            found["defect_editor"] = _once(
+                random / "defect_editor", lambda folder: write_editor(folder, found["explainer"])
+            )
+        return found["region_expert"], found["explainer"], found["defect_editor"]
 
     def _setting(self, name: str, path: str) -> str:
         return self.start(name).settings()[path]
@@ -124,3 +154,7 @@ class Services:
             with contextlib.suppress(PermissionError):
                 self._root.chmod(0o755)  # PostgreSQL may have to enter it as another user
         return self._root / name
+
+
+def _once(folder: Path, write: Callable[[Path], Path]) -> Path:
+    return folder if (folder / "card.json").is_file() else write(folder)

@@ -52,6 +52,11 @@ class Answers:
         except queue.Full:
             raise queue.Full(f"exceeds maximum queue size of {self._waiting.maxsize}") from None
 
+    @property
+    def waiting(self) -> int:
+        """Requests that no batch has taken yet."""
+        return self._waiting.qsize()
+
     def close(self, timeout_s: float = 10.0) -> None:
         """Answers what waits, then ends; gives up after the time."""
         try:

@@ -1,0 +1,144 @@
+"""Requests that wait in a bounded queue and are answered together."""
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from iad_unify.serving.answers import Answers
+
+
+class Asked:
+    """A request that keeps what it is told."""
+
+    def __init__(self, name: str, unwanted: bool = False) -> None:
+        self.tensors = {"name": name}
+        self.pieces: list[tuple[str, bool]] = []
+        self.error: Exception | None = None
+        self._unwanted = unwanted
+        self._over = threading.Event()
+
+    def send(self, text: str, final: bool) -> None:
+        self.pieces.append((text, final))
+        if final:
+            self._over.set()
+
+    def fail(self, error: Exception) -> None:
+        self.error = error
+        self._over.set()
+
+    def cancelled(self) -> bool:
+        return self._unwanted
+
+    def wait(self) -> "Asked":
+        assert self._over.wait(10)
+        return self
+
+
+class Parrot:
+    """A model that says the request's name; it starts when the gate opens and breaks on the name `bad`."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.batches: list[list[str]] = []
+
+    def generate(
+        self,
+        requests: Sequence[Mapping[str, Any]],
+        emit: Callable[[int, str, bool], None],
+        cancelled: Callable[[int], bool],
+    ) -> None:
+        self.gate.wait(10)
+        names = [request["name"] for request in requests]
+        self.batches.append(names)
+        if "bad" in names:
+            raise ValueError("no such tensor")
+        for index, name in enumerate(names):
+            emit(index, name, False)
+            if name == "late":
+                raise RuntimeError("out of memory")
+        for index in range(len(names)):
+            emit(index, "cancelled" if cancelled(index) else "!", True)
+
+
+@pytest.fixture
+def parrot():
+    parrot = Parrot()
+    yield parrot
+    parrot.gate.set()
+
+
+def ask(parrot: Parrot, *names: str, batch_size: int = 8, most_waiting: int = 100) -> tuple[Answers, list[Asked]]:
+    answers = Answers(parrot.generate, batch_size=batch_size, most_waiting=most_waiting)
+    first = Asked("first")
+    answers.ask(first)
+    deadline = time.monotonic() + 10
+    while answers.waiting and time.monotonic() < deadline:  # the thread has taken it and waits at the gate
+        time.sleep(0.005)
+    asked = [Asked(name) for name in names]
+    for one in asked:
+        answers.ask(one)
+    return answers, [first, *asked]
+
+
+def test_what_waits_together_is_answered_together(parrot: Parrot) -> None:
+    answers, asked = ask(parrot, "a", "b", "c")
+    parrot.gate.set()
+    assert [one.wait().pieces for one in asked[1:]] == [[(name, False), ("!", True)] for name in "abc"]
+    assert parrot.batches == [["first"], ["a", "b", "c"]]
+    answers.close()
+
+
+def test_a_batch_is_never_larger_than_asked(parrot: Parrot) -> None:
+    answers, asked = ask(parrot, *"abcde", batch_size=2)
+    parrot.gate.set()
+    for one in asked:
+        one.wait()
+    assert parrot.batches == [["first"], ["a", "b"], ["c", "d"], ["e"]]
+    answers.close()
+
+
+def test_one_too_many_is_refused_and_the_others_are_answered(parrot: Parrot) -> None:
+    answers, asked = ask(parrot, "a", "b", most_waiting=2)
+    with pytest.raises(queue.Full, match="exceeds maximum queue size of 2"):
+        answers.ask(Asked("c"))
+    parrot.gate.set()
+    for one in asked:
+        assert one.wait().error is None
+    answers.close()
+
+
+def test_a_bad_request_fails_alone(parrot: Parrot) -> None:
+    answers, asked = ask(parrot, "a", "bad", "c")
+    parrot.gate.set()
+    errors = [one.wait().error for one in asked]
+    assert [type(error) for error in errors] == [type(None), type(None), ValueError, type(None)]
+    answers.close()
+
+
+def test_a_failure_after_the_first_words_ends_the_whole_batch_once(parrot: Parrot) -> None:
+    answers, asked = ask(parrot, "a", "late")
+    parrot.gate.set()
+    for one in asked[1:]:
+        assert isinstance(one.wait().error, RuntimeError)
+    assert asked[1].pieces == [("a", False)]
+    answers.close()
+
+
+def test_the_model_learns_who_has_lost_interest(parrot: Parrot) -> None:
+    answers = Answers(parrot.generate, batch_size=8, most_waiting=8)
+    parrot.gate.set()
+    unwanted = Asked("a", unwanted=True)
+    answers.ask(unwanted)
+    assert unwanted.wait().pieces[-1] == ("cancelled", True)
+    answers.close()
+
+
+def test_closing_answers_what_waits(parrot: Parrot) -> None:
+    answers, asked = ask(parrot, "a", "b")
+    parrot.gate.set()
+    answers.close()
+    assert all(one.pieces[-1] == ("!", True) for one in asked)
