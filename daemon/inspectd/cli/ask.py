@@ -1,14 +1,16 @@
 """`inspectd ask`: a question about an event, answered from its region tokens as it is written."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
 from inspectd.cli import show
 from inspectd.cli.connection import Address, Ca, Config, Json, call
-from inspectd.client import Client
 from inspectd.v1 import defect_event_pb2, defect_event_service_pb2
+
+if TYPE_CHECKING:  # gRPC is loaded when a command runs
+    from inspectd.client import Client
 
 
 def ask(
@@ -30,7 +32,7 @@ def ask(
     call(address, ca, config, lambda client: _ask(client, event, question, as_json))
 
 
-async def _ask(client: Client, event: str, question: str, as_json: bool) -> None:
+async def _ask(client: "Client", event: str, question: str, as_json: bool) -> None:
     request = defect_event_service_pb2.ExplainDefectEventRequest(event_id=event, question=question)
     said = ""
     with client.told():

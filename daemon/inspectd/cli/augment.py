@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,8 +11,10 @@ from rich.table import Table
 
 from inspectd.cli import show
 from inspectd.cli.connection import Address, Ca, Config, Json, call, give_up, table_console
-from inspectd.client import Client
 from inspectd.v1 import augmentation_service_pb2
+
+if TYPE_CHECKING:  # gRPC is loaded when a command runs
+    from inspectd.client import Client
 
 app = typer.Typer(help="Make synthetic defects from a confirmed event.", no_args_is_help=True)
 
@@ -83,7 +85,7 @@ def cancel(job: JobId, as_json: Json = False, address: Address = "", ca: Ca = No
     call(address, ca, config, lambda client: _cancel(client, job, as_json))
 
 
-async def _create(client: Client, request: Any, follow: bool, as_json: bool) -> None:
+async def _create(client: "Client", request: Any, follow: bool, as_json: bool) -> None:
     with client.told():
         operation = await client.augmentation.CreateAugmentationJob(request)
     job = augmentation_service_pb2.AugmentationJob()
@@ -91,25 +93,25 @@ async def _create(client: Client, request: Any, follow: bool, as_json: bool) -> 
     await _tell(client, job, follow, as_json)
 
 
-async def _show(client: Client, job_id: str, follow: bool, as_json: bool) -> None:
+async def _show(client: "Client", job_id: str, follow: bool, as_json: bool) -> None:
     await _tell(client, await _get(client, job_id), follow, as_json)
 
 
-async def _cancel(client: Client, job_id: str, as_json: bool) -> None:
+async def _cancel(client: "Client", job_id: str, as_json: bool) -> None:
     request = augmentation_service_pb2.CancelAugmentationJobRequest(job_id=job_id)
     with client.told():
         job = await client.augmentation.CancelAugmentationJob(request)
     await _tell(client, job, False, as_json)
 
 
-async def _get(client: Client, job_id: str) -> Any:
+async def _get(client: "Client", job_id: str) -> Any:
     with client.told():
         return await client.augmentation.GetAugmentationJob(
             augmentation_service_pb2.GetAugmentationJobRequest(job_id=job_id)
         )
 
 
-async def _tell(client: Client, job: Any, follow: bool, as_json: bool) -> None:
+async def _tell(client: "Client", job: Any, follow: bool, as_json: bool) -> None:
     if follow:
         job = await _until_ended(client, job, quiet=as_json)
     if as_json:
@@ -122,7 +124,7 @@ async def _tell(client: Client, job: Any, follow: bool, as_json: bool) -> None:
         give_up(job.failure or f"the job ended as {_STATE.State.Name(job.state)}", 1)
 
 
-async def _until_ended(client: Client, job: Any, *, quiet: bool) -> Any:
+async def _until_ended(client: "Client", job: Any, *, quiet: bool) -> Any:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), disable=quiet, transient=True) as progress:
         task = progress.add_task("edits", total=job.requested_count)
@@ -137,7 +139,7 @@ async def _until_ended(client: Client, job: Any, *, quiet: bool) -> Any:
     return job
 
 
-async def _list(client: Client, limit: int, as_json: bool) -> None:
+async def _list(client: "Client", limit: int, as_json: bool) -> None:
     request = augmentation_service_pb2.ListAugmentationJobsRequest()
     pages = client.pages(client.augmentation.ListAugmentationJobs, request, "augmentation_jobs", limit)
     found = [job async for job in pages]

@@ -1,11 +1,15 @@
 """`inspectd cameras`: the cameras, their counts and their thresholds."""
 
+from typing import TYPE_CHECKING
+
 from rich.table import Table
 
 from inspectd.cli import show
 from inspectd.cli.connection import Address, Ca, Config, Json, call, table_console
-from inspectd.client import Client
 from inspectd.v1 import camera_service_pb2
+
+if TYPE_CHECKING:  # gRPC is loaded when a command runs
+    from inspectd.client import Client
 
 
 def cameras(as_json: Json = False, address: Address = "", ca: Ca = None, config: Config = None) -> None:
@@ -18,7 +22,7 @@ def cameras(as_json: Json = False, address: Address = "", ca: Ca = None, config:
     call(address, ca, config, lambda client: _list(client, as_json))
 
 
-async def _list(client: Client, as_json: bool) -> None:
+async def _list(client: "Client", as_json: bool) -> None:
     request = camera_service_pb2.ListCamerasRequest()
     found = [item async for item in client.pages(client.cameras.ListCameras, request, "cameras", 1_000_000)]
     if as_json:

@@ -4,15 +4,17 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 
 from inspectd.api.exposure import is_loopback
-from inspectd.client import CallError, Client
 from inspectd.errors import Misconfigured
 from inspectd.settings import load_settings
+
+if TYPE_CHECKING:  # gRPC is loaded when a command runs
+    from inspectd.client import Client
 
 T = TypeVar("T")
 
@@ -30,8 +32,10 @@ Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="T
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line (the protos' fields), for other programs.")]
 
 
-def call(address: str, ca: Path | None, config: Path | None, work: Callable[[Client], Awaitable[T]]) -> T:
+def call(address: str, ca: Path | None, config: Path | None, work: "Callable[[Client], Awaitable[T]]") -> T:
     """Runs `work` with a client. Exit code 1 with one line when a call fails, 2 for a wrong setting, 130 after Ctrl-C."""
+    from inspectd.client import CallError
+
     try:
         return asyncio.run(_with_client(address, ca, config, work))
     except CallError as error:
@@ -53,7 +57,11 @@ def table_console() -> Console:
     return Console(highlight=False, width=None if sys.stdout.isatty() else 220)
 
 
-async def _with_client(address: str, ca: Path | None, config: Path | None, work: Callable[[Client], Awaitable[T]]) -> T:
+async def _with_client(
+    address: str, ca: Path | None, config: Path | None, work: "Callable[[Client], Awaitable[T]]"
+) -> T:
+    from inspectd.client import Client
+
     settings = load_settings(config).api
     target = address or f"{_reachable(settings.host)}:{settings.port}"
     authority = ca or settings.tls_certificate

@@ -1,6 +1,6 @@
 """`inspectd events`: the newest defect events, or every one as it happens."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -8,8 +8,10 @@ from rich.table import Table
 
 from inspectd.cli import show
 from inspectd.cli.connection import Address, Ca, Config, Json, call, table_console
-from inspectd.client import CallError, Client
 from inspectd.v1 import defect_event_pb2, defect_event_service_pb2
+
+if TYPE_CHECKING:  # gRPC is loaded when a command runs
+    from inspectd.client import CallError, Client
 
 _STATES = ("unreviewed", "acknowledged", "confirmed", "rejected")
 
@@ -47,7 +49,7 @@ def events(
         call(address, ca, config, lambda client: _list(client, camera, state, limit, as_json))
 
 
-async def _list(client: Client, camera: str, state: str, limit: int, as_json: bool) -> None:
+async def _list(client: "Client", camera: str, state: str, limit: int, as_json: bool) -> None:
     request = defect_event_service_pb2.ListDefectEventsRequest(camera_id=camera)
     if state:
         request.review_state = defect_event_pb2.Review.State.Value(state.upper())
@@ -82,11 +84,11 @@ def _table(found: list[Any]) -> Table:
     return table
 
 
-async def _follow(client: Client, camera: str, resume: str, as_json: bool) -> None:
+async def _follow(client: "Client", camera: str, resume: str, as_json: bool) -> None:
     out, notes = Console(highlight=False, soft_wrap=True), Console(stderr=True, highlight=False, soft_wrap=True)
     lost = False
 
-    def on_lost(error: CallError) -> None:
+    def on_lost(error: "CallError") -> None:
         nonlocal lost
         if not lost:
             notes.print(f"inspectd: the connection is lost; trying again ({error})", style="yellow", markup=False)

@@ -2,17 +2,18 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from inspectd import convert
 from inspectd.cli import show
 from inspectd.cli.connection import Address, Ca, Config, Json, call, give_up, table_console
-from inspectd.client import Client
 from inspectd.v1 import inspection_pb2, inspection_service_pb2
+
+if TYPE_CHECKING:  # gRPC is loaded when a command runs
+    from inspectd.client import Client
 
 #: Largest picture that is decoded for an overlay, in pixels.
 _MAX_PIXELS = 200_000_000
@@ -53,7 +54,9 @@ def inspect(
         raise typer.Exit(3)
 
 
-async def _inspect_all(client: Client, images: list[Path], asked: Any, overlay: Path | None, as_json: bool) -> set[int]:
+async def _inspect_all(
+    client: "Client", images: list[Path], asked: Any, overlay: Path | None, as_json: bool
+) -> set[int]:
     outcomes = set()
     for file in images:
         data = _read(file)
@@ -112,6 +115,7 @@ def _likelihood(region: Any) -> str:
 def _draw(data: bytes, response: Any, overlay: Path, stem: str) -> Path:
     import cv2
 
+    from inspectd import convert
     from inspectd.frames.decode import decode_full
     from inspectd.overlay import draw
 

@@ -2,14 +2,16 @@
 
 import getpass
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inspectd.cli import show
 from inspectd.cli.connection import Address, Ca, Config, Json, call, table_console
-from inspectd.client import Client
 from inspectd.v1 import defect_event_pb2, defect_event_service_pb2
+
+if TYPE_CHECKING:  # gRPC is loaded when a command runs
+    from inspectd.client import Client
 
 
 class Decision(StrEnum):
@@ -56,7 +58,7 @@ def review(
     call(address, ca, config, lambda client: _review(client, request, as_json))
 
 
-async def _review(client: Client, request: defect_event_service_pb2.ReviewDefectEventRequest, as_json: bool) -> None:
+async def _review(client: "Client", request: defect_event_service_pb2.ReviewDefectEventRequest, as_json: bool) -> None:
     with client.told():
         event = await client.events.ReviewDefectEvent(request)
     if as_json:
