@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 #: How long one poll waits for records; also the longest that an acknowledgement waits for its commit.
 _POLL_MS = 100
+#: The same while the group is being joined. The driver forgets a join that ends between two polls and begins another one,
+#: which throws the whole group into a new round: while it joins, it is polled without a pause.
+_JOIN_POLL_MS = 1000
 #: Least time between two commits.
 _COMMIT_EVERY_S = 0.1
 #: How often the broker is asked for the ends of the partitions: for the lag, and to see that it is there.
@@ -59,7 +62,7 @@ class GroupMember:
         self._assigned: frozenset[TopicPartition] = frozenset()
         self._read: set[TopicPartition] = set()  # partitions of which something was handed out at any time
         self._misplaced: set[TopicPartition] = set()
-        self._reachable = False
+        self._reachable, self._joining = False, True
         self._next_commit = self._next_probe = 0.0
         self._lag = 0
 
@@ -85,22 +88,26 @@ class GroupMember:
                 auto_offset_reset="earliest",
                 max_poll_interval_ms=int(settings.max_poll_interval_s * 1000),
                 session_timeout_ms=session_ms,
-                heartbeat_interval_ms=min(3000, session_ms // 3),
+                heartbeat_interval_ms=min(1000, session_ms // 3),
                 fetch_max_bytes=_FETCH_BYTES,
                 allow_auto_create_topics=False,
             )
-            self._check_topic()
+            listener = _Listener(self._take_away, self._take_over)
+            self._consumer.subscribe(topics=[settings.frames_topic], listener=listener)
+            self._check_topic()  # after subscribing: metadata that comes later would make the group join twice
         except InspectdError:
             raise
         except Exception as error:  # the driver raises its own, OSError, ValueError and AssertionError here
             raise no_broker(error, settings) from error
-        self._consumer.subscribe(topics=[settings.frames_topic], listener=_Listener(self._take_away, self._take_over))
         self._reachable = True
 
     def turn(self) -> None:
         """One round: read what there is room for, commit what is finished. Raises our errors."""
+        room = self._room()
         try:
-            room = self._max_in_flight - self._book.outstanding
+            if self._joining:
+                self._hand_over(self._consumer.poll(timeout_ms=_JOIN_POLL_MS, max_records=max(1, room)))
+                return
             if room > 0:
                 self._resume()
                 batches = self._consumer.poll(timeout_ms=_POLL_MS, max_records=room)
@@ -108,6 +115,8 @@ class GroupMember:
                 self._consumer.pause(*self._assigned)
                 batches = self._consumer.poll(timeout_ms=0)
             self._hand_over(batches)
+            if self._joining:
+                return
             self._put_back()
             self.commit()
             self._probe()
@@ -156,6 +165,9 @@ class GroupMember:
                 )
             time.sleep(0.5)
 
+    def _room(self) -> int:
+        return self._max_in_flight - self._book.outstanding
+
     def _resume(self) -> None:
         paused = self._consumer.paused() & (self._assigned - self._misplaced)
         if paused:
@@ -199,6 +211,7 @@ class GroupMember:
     def _take_away(self, partitions: Iterable[TopicPartition]) -> None:
         """On the driver's I/O thread: must not block, must not commit."""
         gone = set(partitions)
+        self._joining = True
         self._book.revoke((p.topic, p.partition) for p in gone)
         self._assigned -= gone
 
@@ -206,9 +219,11 @@ class GroupMember:
         """On the driver's I/O thread: must not block. A rejoin loses the pause flags, so they are set anew."""
         fresh = set(partitions)
         self._book.assign((p.topic, p.partition) for p in fresh)
-        self._consumer.pause(*fresh)
-        self._misplaced |= fresh & self._read
+        misplaced = fresh & self._read
+        self._consumer.pause(*(misplaced if self._room() > 0 else fresh))
+        self._misplaced |= misplaced
         self._assigned |= fresh
+        self._joining = False
 
 
 class _Listener(ConsumerRebalanceListener):
