@@ -29,9 +29,12 @@ def train(
         str, typer.Option(help="tiny (from scratch) or full (a pretrained Qwen3.5, see --base).")
     ] = "tiny",
     base: Annotated[str, typer.Option(help="full: local directory or hub id, such as Qwen/Qwen3.5-4B.")] = "",
+    start_from: Annotated[
+        Path | None, typer.Option(help="tiny: an explainer to start from, such as one for another region expert.")
+    ] = None,
     minutes: Annotated[float, typer.Option(min=0, help="Processor minutes of training; 0 for no limit.")] = 14.0,
     steps: Annotated[int, typer.Option(min=0, help="Steps of training; 0 for no limit.")] = 0,
-    drawings: Annotated[int, typer.Option(min=8, help="Drawings to look at before training.")] = 6000,
+    drawings: Annotated[int, typer.Option(min=8, help="Drawings to look at before training.")] = 4000,
     batch: Annotated[int, typer.Option(min=1, help="Questions per step.")] = 16,
     learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 1.5e-3,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")] = False,
@@ -50,13 +53,15 @@ def train(
         raise typer.BadParameter(f"{config!r} is not tiny or full", param_hint="--config")
     if (config == "full") != bool(base):
         raise typer.BadParameter("goes with --config full, and only with it", param_hint="--base")
+    if start_from and config == "full":
+        raise typer.BadParameter("goes with --config tiny", param_hint="--start-from")
     if data != "procedural":
         raise typer.BadParameter("the explainer trains on `procedural` only", param_hint="--data")
     if not minutes and not steps:
         raise typer.BadParameter("set one of --minutes and --steps", param_hint="--minutes")
     _limit_threads(threads)
     console = Console()
-    order = Order(expert, out, config, base, drawings, resume, device)
+    order = Order(expert, out, config, base, start_from, drawings, resume, device)
     schedule = Schedule(minutes=minutes, steps=steps, batch=batch, learning_rate=learning_rate, seed=seed)
     try:
         with _bar(console, "looking at drawings", drawings) as advance:

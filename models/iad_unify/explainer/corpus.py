@@ -12,14 +12,20 @@ from numpy.typing import NDArray
 
 from iad_unify.explainer.config import MAX_PROMPT_REGIONS
 from iad_unify.explainer.prompt import Question
+from iad_unify.explainer.rewording import opened, wordings
 from iad_unify.explainer.sightings import Regions, Sighting
 from iad_unify.explainer.training import Example
 from iad_unify.geometry import cell_shares_of_window, geometry_of_box
 from iad_unify.language import questions
 from iad_unify.language.facts import Facts, RegionFact, likely_types, probabilities_of
+from iad_unify.language.questions import QuestionKind
 from iad_unify.masks import decode_window
 from iad_unify.types import DEFECT_TYPES, UNKNOWN
 
+#: Until this share of the run only single regions and simple questions are drawn: the model first learns to read a
+#: region, in a few hundred steps, and then which of several; all at once it learns neither in several thousand.
+SIMPLE_UNTIL = 0.12
+SIMPLE_KINDS = (QuestionKind.DESCRIBE, QuestionKind.LOCATION, QuestionKind.TYPE, QuestionKind.SIZE)
 #: Shares of the drawn scenes: none, then of the rest the oracle's; of those with regions, mixed and moved.
 EMPTY_SHARE, ORACLE_SHARE, MIXED_SHARE, MOVED_SHARE = 0.03, 0.45, 0.25, 0.6
 #: Logarithm of the largest shrinking and growing of regions beside their frame.
@@ -61,6 +67,7 @@ class Corpus:
             raise ValueError("no sighting has a drawn defect")
         self._predicted = self._predicted or self._oracle
         self._deviation = np.maximum(self.appearance().std(0), 1e-3)
+        self._wordings = wordings()
         self._no_appearance = np.zeros((0, *self._deviation.shape), np.float32)
 
     def appearance(self) -> NDArray[np.float32]:
@@ -68,19 +75,25 @@ class Corpus:
         scenes = [*self._oracle, *self._predicted]
         return np.stack([region.appearance for scene in scenes for region in scene])
 
-    def draw(self, rng: np.random.Generator, count: int) -> list[Example]:
-        """`count` examples of all kinds of questions."""
-        return [self._example(rng) for _ in range(count)]
+    def draw(self, rng: np.random.Generator, count: int, progress: float = 1.0) -> list[Example]:
+        """`count` examples for that point of a run, 0 to 1; from `SIMPLE_UNTIL` on, of all kinds of questions."""
+        return [self._example(rng, progress < SIMPLE_UNTIL) for _ in range(count)]
 
-    def _example(self, rng: np.random.Generator) -> Example:
-        scene = self._scene(rng)
+    def _example(self, rng: np.random.Generator, simple: bool) -> Example:
+        scene = self._one_region(rng) if simple else self._scene(rng)
+        kind = SIMPLE_KINDS[int(rng.integers(len(SIMPLE_KINDS)))] if simple else None
         facts, geometry = _arranged(scene, rng)
-        asked = questions.example(facts, rng)
+        asked = questions.example(facts, rng, kind, wordings=self._wordings)
+        text = asked.question if asked.question == questions.ALERT_QUESTION else opened(asked.question, rng)
         if not scene:
-            return Example(Question(asked.question, self._no_appearance, np.zeros((0, 5), np.float32)), asked.answer)
+            return Example(Question(text, self._no_appearance, np.zeros((0, 5), np.float32)), asked.answer)
         looks = np.stack([region.appearance for region in scene])
         looks = looks + rng.normal(0, APPEARANCE_NOISE, looks.shape).astype(np.float32) * self._deviation
-        return Example(Question(asked.question, looks, geometry), asked.answer)
+        return Example(Question(text, looks, geometry), asked.answer)
+
+    def _one_region(self, rng: np.random.Generator) -> list[Region]:
+        scene = self._oracle[int(rng.integers(len(self._oracle)))]
+        return [scene[int(rng.integers(len(scene)))]]
 
     def _scene(self, rng: np.random.Generator) -> list[Region]:
         if rng.random() < EMPTY_SHARE:

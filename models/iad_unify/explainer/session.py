@@ -20,7 +20,7 @@ from iad_unify.explainer.corpus import Corpus, sentences
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import PromptWriter
 from iad_unify.explainer.sightings import Sighting, Spotter, gather
-from iad_unify.explainer.storage import PROJECTION_HEAD, ROLE, fresh_tiny, from_base, save
+from iad_unify.explainer.storage import PROJECTION_HEAD, ROLE, fresh_tiny, from_base, load, save
 from iad_unify.explainer.training import STATE, Schedule, Trainer
 from iad_unify.types import DEFECT_TYPES
 
@@ -46,7 +46,8 @@ class Order:
     out: Path
     config: str = "tiny"  # tiny or full
     base: str = ""  # full: directory or hub id of a Qwen3.5
-    drawings: int = 6000
+    start_from: Path | None = None  # tiny: an explainer whose weights and words to start from
+    drawings: int = 4000
     resume: bool = False
     device: str = "cpu"
 
@@ -124,6 +125,10 @@ def _start(order: Order, corpus: Corpus, seed: int) -> tuple[RegionQwen, PreTrai
     rows = corpus.appearance()  # [N, K, D]
     if order.config == "full":
         model, tokenizer = from_base(order.base, rows.shape[2], rows.shape[1])
+    elif order.start_from:
+        model, tokenizer = load(order.start_from)
+        if (model.config.region_rows, model.config.region_dim) != rows.shape[1:]:
+            raise CheckpointError(order.start_from, "start without it", "it reads region tokens of another shape")
     else:
         texts: Iterable[str] = sentences(corpus, np.random.default_rng((seed, 9)))
         model, tokenizer = fresh_tiny(texts, rows.shape[2], rows.shape[1])
@@ -151,6 +156,7 @@ def _same_run(
         "config": order.config,
         "base": order.base,
         "expert": expert_version,
+        "start_from": model_version(order.start_from) if order.start_from else "",
         "drawings": order.drawings,
         "seed": schedule.seed,
         "vocabulary": hashlib.sha256(words.encode()).hexdigest()[:12],

@@ -34,8 +34,8 @@ class Example:
     answer: str
 
 
-#: Draws so many examples with a generator.
-Supply = Callable[[np.random.Generator, int], Sequence[Example]]
+#: Draws so many examples with a generator, for a point of the run from 0 to 1.
+Supply = Callable[[np.random.Generator, int, float], Sequence[Example]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,8 @@ class Trainer:
     def _batches(self, rng: np.random.Generator) -> Iterator[Batch]:
         size = self.schedule.batch
         while True:
-            examples = self.supply(rng, size * SORTED_BATCHES)
+            done = self.schedule.progress(self.done.steps, self.done.cpu_minutes)
+            examples = self.supply(rng, size * SORTED_BATCHES, done)
             rows = [
                 (self.writer.ids(one.question.text, len(one.question.geometry)), self.writer.answer_ids(one.answer))
                 for one in examples

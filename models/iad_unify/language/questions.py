@@ -4,7 +4,7 @@ Paraphrases are split: those for tests are never trained on. Every answer is mad
 `verify`. Asking an event needs only `ALERT_QUESTION`. It knows no model and no prompt format.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -156,17 +156,22 @@ WEIGHTS: dict[QuestionKind, float] = {
 
 
 def example(
-    facts: Facts, rng: np.random.Generator, kind: QuestionKind | None = None, *, held_out: bool = False
+    facts: Facts,
+    rng: np.random.Generator,
+    kind: QuestionKind | None = None,
+    *,
+    held_out: bool = False,
+    wordings: Mapping[QuestionKind, Sequence[str]] | None = None,
 ) -> Example:
     """A question about these regions with a true answer, in words drawn from `rng`.
 
-    Without a `kind` one is drawn by `WEIGHTS`. `held_out` takes the test paraphrases. A frame without a region gets
-    questions that it can answer: type, location and size become a description.
+    Without a `kind` one is drawn by `WEIGHTS`. `held_out` takes the test paraphrases, `wordings` others than ours. A
+    frame without a region gets questions that it can answer: type, location and size become a description.
     """
     chosen = kind if kind is not None else _drawn_kind(rng)
     if not facts.regions and chosen in (QuestionKind.TYPE, QuestionKind.LOCATION, QuestionKind.SIZE):
         chosen = QuestionKind.DESCRIBE
-    text = _pick(rng, PARAPHRASES[chosen][1 if held_out else 0])
+    text = _pick(rng, wordings[chosen] if wordings is not None else PARAPHRASES[chosen][1 if held_out else 0])
     return _MAKERS[chosen](facts, rng, text)
 
 

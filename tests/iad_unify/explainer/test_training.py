@@ -12,7 +12,7 @@ from iad_unify.explainer.prompt import Question
 from iad_unify.explainer.training import Example, Schedule, Trainer, answer_loss
 
 
-def places(rng, count):
+def places(rng, count, progress=1.0):
     """A toy corpus: the answer follows from where the region is."""
     found = []
     for _ in range(count):
