@@ -113,12 +113,16 @@ async def test_two_daemons_that_record_the_same_frames_count_them_once(
 ) -> None:
     ledgers = [SqlInspectionLedger(database=await opened()) for _ in range(2)]
     cameras = ["press-1", "press-2", "press-3"]
-    verdicts = [inspection(index, camera=cameras[index % 3]) for index in range(90)]
-    halves = [verdicts, verdicts[::-1]]
+    for camera in cameras:
+        await ledgers[0].record(inspection(0, camera=camera))
     async with asyncio.timeout(60):
-        await asyncio.gather(*[ledgers[turn].record(verdict) for turn in range(2) for verdict in halves[turn]])
-    assert (await ledgers[0].count())[Outcome.PASS] == 90
-    assert [camera.inspected_count for camera in await ledgers[1].cameras()] == [30, 30, 30]
+        for start in range(1, 241, 30):  # many meetings: each is over within a few milliseconds
+            verdicts = [inspection(index, camera=cameras[index % 3]) for index in range(start, start + 30)]
+            both = [ledgers[0].record(verdict) for verdict in verdicts]
+            both += [ledgers[1].record(verdict) for verdict in reversed(verdicts)]
+            await asyncio.gather(*both)
+    assert (await ledgers[0].count())[Outcome.PASS] == 243
+    assert [camera.inspected_count for camera in await ledgers[1].cameras()] == [81, 81, 81]
     for ledger in ledgers:
         await ledger.close()
 
