@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
+
 from inspectd import convert
 from inspectd.errors import Rejected
 from inspectd.records import (
