@@ -66,6 +66,8 @@ _OVERLOADED = ("exceeds maximum queue size", "request timeout expired")
 #: The server is there and is about to be, or not to be, ready: another moment, not another input.
 _NOT_READY = ("is not ready", "is not found", "no available versions", "server is stopping", "server exiting")
 
+_TOO_LARGE = "message larger than max"
+
 _UNAVAILABLE = frozenset(
     {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED, grpc.StatusCode.ABORTED}
 )
@@ -75,6 +77,8 @@ def mapped(code: grpc.StatusCode | None, message: str, model: str) -> InspectdEr
     """Our error for what Triton or gRPC said; without a code (an error inside a stream) the words decide."""
     said = f"{model}: {message or code}"
     words = message.lower()
+    if _TOO_LARGE in words:  # gRPC gives it the code of a server without resources, but it would never get better
+        return ModelFailed(said)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED or any(word in words for word in _OVERLOADED):
         return Overloaded(said)
     if code in _UNAVAILABLE or any(word in words for word in _NOT_READY):
@@ -106,6 +110,8 @@ class TritonServer:
             )
         except InferenceServerException as error:
             raise mapped(_code(error), str(error.message()), model.name) from error
+        except grpc.aio.BaseError as error:  # the connection was closed under the call
+            raise Unavailable(f"{model.name}: {error}") from error
         return _outputs(model, result)
 
     async def stream(self, model: catalog.Model, tensors: Tensors, timeout_s: float) -> AsyncGenerator[Tensors, None]:
@@ -127,6 +133,8 @@ class TritonServer:
                     return
         except grpc.aio.AioRpcError as error:  # streams raise it bare
             raise mapped(error.code(), error.details() or "", model.name) from error
+        except grpc.aio.BaseError as error:
+            raise Unavailable(f"{model.name}: {error}") from error
         finally:
             messages.cancel()
 
@@ -134,7 +142,7 @@ class TritonServer:
         """Whether the region expert takes frames now; never raises."""
         try:
             return bool(await self._client().is_model_ready(catalog.REGION_EXPERT.name, client_timeout=READY_TIMEOUT_S))
-        except InferenceServerException:
+        except (InferenceServerException, grpc.aio.BaseError):
             return False
 
     async def close(self) -> None:
