@@ -152,7 +152,7 @@ class Worker:
             log.warning("waiting for a server", what=what, error=str(error), tries=state.attempt_number)
 
         retrying = AsyncRetrying(
-            wait=wait_exponential_jitter(initial=0.1, max=LONGEST_PAUSE_S, jitter=0.1),
+            wait=wait_exponential_jitter(multiplier=0.1, max=LONGEST_PAUSE_S, jitter=0.1),
             retry=retry_if_exception_type(Unavailable),
             before_sleep=note,
             reraise=True,

@@ -17,7 +17,7 @@ from iad_unify.procedural.shapes import Mask, Shape
 #: How far, in pixels, a soft edge may reach outside the mask.
 EDGE_PX = 2
 #: Grey levels of the contrast that is asked of a look, drawn log-uniformly, and the least mean change that is left.
-FAINTEST, STRONGEST, LEAST_CHANGE = 18.0, 110.0, 5.0
+FAINTEST, STRONGEST, LEAST_CHANGE = 48.0, 140.0, 16.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,89 @@
+"""Words are held against the regions: what is contradicted is asked once more and then replaced."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.line import BAD, Line, open_line
+
+from inspectd.explanations.narrator import Answer
+from inspectd.records import DefectEvent, Explanation, ExplanationState, Origin
+from inspectd.vision.explainer import Piece, Question
+
+TRUE = "A large scratch at the top left."
+FALSE = "A large hole at the bottom right."
+
+
+def say(line: Line, monkeypatch: pytest.MonkeyPatch, *answers: str) -> list[Question]:
+    """The explainer says these, one after the other; returns the questions that it was asked."""
+    asked: list[Question] = []
+
+    async def answer(question: Question) -> AsyncIterator[Piece]:
+        asked.append(question)
+        text = answers[min(len(asked), len(answers)) - 1]
+        for start in range(0, len(text), 7):
+            yield Piece(text[start : start + 7], "explainer-1")
+
+    monkeypatch.setattr(line.explainer, "answer", answer)
+    return asked
+
+
+async def test_a_true_sentence_is_the_models_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_line(tmp_path) as line:
+        event, asked = await line.defect(1), say(line, monkeypatch, TRUE)
+        explanation = await line.narrator.describe(event)
+        assert explanation == Explanation(ExplanationState.READY, TRUE, Origin.MODEL_VERIFIED, 1, "explainer-1")
+        assert asked[0].temperature == 0
+
+
+async def test_a_contradicted_sentence_is_asked_once_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_line(tmp_path) as line:
+        event, asked = await line.defect(1), say(line, monkeypatch, FALSE, TRUE)
+        explanation = await line.narrator.describe(event)
+        assert (explanation.text, explanation.origin, explanation.attempts) == (TRUE, Origin.MODEL_VERIFIED, 2)
+        assert asked[1].temperature > 0
+
+
+@pytest.mark.parametrize("lie", [FALSE, "", "No defect was found.", "Two scratches at the top left.", "A small scratch."])
+async def test_what_stays_contradicted_is_replaced_by_the_template(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: str
+) -> None:
+    async with open_line(tmp_path) as line:
+        event = await line.defect(1)
+        say(line, monkeypatch, lie)
+        explanation = await line.narrator.describe(event)
+        assert (explanation.state, explanation.origin) == (ExplanationState.UNGROUNDED, Origin.TEMPLATE)
+        assert explanation.contradictions
+        assert explanation.text != lie
+        assert "scratch" in explanation.text
+
+
+async def test_a_question_is_answered_from_cached_tokens_without_the_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_line(tmp_path) as line:
+        event, looks = await line.defect(1), line.expert.looks
+        say(line, monkeypatch, "At the top left.")
+        pieces, answer = await ask(line, event, "Where is it?")
+        assert "".join(pieces) == "At the top left."
+        assert answer.tokens_cached
+        assert answer.explanation.origin is Origin.MODEL_VERIFIED
+        assert line.expert.looks == looks
+
+
+async def test_expired_tokens_are_computed_again_from_the_kept_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_line(tmp_path) as line:
+        event, looks = await line.defect(1, BAD), line.expert.looks
+        line.narrator._sight._tokens._entries.clear()
+        say(line, monkeypatch, "A scratch.")
+        _, answer = await ask(line, event, "What is it?")
+        assert not answer.tokens_cached
+        assert line.expert.looks == looks + 1
+
+
+async def ask(line: Line, event: DefectEvent, question: str) -> tuple[list[str], Answer]:
+    said = [piece async for piece in line.narrator.ask(event.event_id, question)]
+    assert isinstance(said[-1], Answer)
+    return [piece for piece in said if isinstance(piece, str)], said[-1]
