@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from iad_unify import catalog
 from iad_unify.masks import encode
 from inspectd.errors import ModelFailed
