@@ -17,6 +17,7 @@ from inspectd.cli.publish import publish
 from inspectd.cli.review import review
 from inspectd.cli.run import run
 from inspectd.cli.stack import app as stack
+from inspectd.cli.topics import app as topics
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=True)
 
@@ -41,3 +42,4 @@ for command in (demo, run, calibrate, publish, inspect, events, ask, review, cam
 app.add_typer(augment, name="augment")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(stack, name="stack")
+app.add_typer(topics, name="topics")

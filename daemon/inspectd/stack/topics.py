@@ -1,7 +1,8 @@
 """The topics of the daemon with their configuration, and how they are created. It starts no broker."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from inspectd.errors import Misconfigured, Unavailable
 from inspectd.settings import KafkaSettings
@@ -52,10 +53,16 @@ def topics(kafka: KafkaSettings, max_frame_bytes: int, partitions: int = 4) -> t
     )
 
 
-def create(bootstrap_servers: str, wanted: Sequence[Topic], replication_factor: int = 1) -> tuple[str, ...]:
+def create(
+    bootstrap_servers: str,
+    wanted: Sequence[Topic],
+    replication_factor: int = 1,
+    options: Mapping[str, Any] | None = None,
+) -> tuple[str, ...]:
     """Creates the topics that are missing and returns their names; those that exist keep their configuration.
 
-    Raises Unavailable when the broker does not answer, Misconfigured without kafka-python.
+    `options` are further arguments of the driver's client, such as those of a login. Raises Unavailable when the broker
+    does not answer, Misconfigured without kafka-python.
     """
     try:
         from kafka.admin import KafkaAdminClient
@@ -63,7 +70,9 @@ def create(bootstrap_servers: str, wanted: Sequence[Topic], replication_factor: 
     except ImportError as error:
         raise Misconfigured("kafka", "kafka-python is not installed", "pip install 'inspectd[stack]'") from error
     try:
-        admin = KafkaAdminClient(bootstrap_servers=bootstrap_servers, client_id="inspectd-stack")
+        admin = KafkaAdminClient(
+            **{"bootstrap_servers": bootstrap_servers, "client_id": "inspectd-stack", **(options or {})}
+        )
     except KafkaError as error:
         raise Unavailable(f"the Kafka broker at {bootstrap_servers} does not answer: {error}") from error
     try:
