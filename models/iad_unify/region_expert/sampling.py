@@ -20,6 +20,7 @@ from iad_unify.procedural import draw_random
 
 #: Label of an anomalous pixel whose type nobody knows; 0 is good, 1 + index is a type.
 UNTYPED = 255
+_MOST_GAIN = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,16 +217,16 @@ def _relight(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uin
     return out.astype(np.uint8, copy=False)
 
 
-def make_batch(source: Source, count: int, rng: np.random.Generator, side: int) -> Batch:
+def make_batch(source: Source, count: int, rng: np.random.Generator, side: int, visibility: float = 0.0) -> Batch:
     """A varied batch of `count` squares, or of twice as many crops when `side` is less than the square's.
 
     A defective picture whose clean twin is known comes together with it: the pair differs in nothing but the defect,
-    which teaches what a defect is many times faster than unrelated good pictures do.
+    so that no other cue tells them apart. `visibility` is passed to `emphasise`.
     """
     items: list[Labelled] = []
     total = count
     while len(items) < total:
-        item = vary(source.next(rng), rng)
+        item = vary(emphasise(source.next(rng), visibility), rng)
         cut = side < item.rgb.shape[0]
         total = 2 * count if cut else count
         for part in [crop(item, side, rng) for _ in range(2)] if cut else [item]:
@@ -233,6 +234,25 @@ def make_batch(source: Source, count: int, rng: np.random.Generator, side: int) 
             if part.clean is not None and part.labels.any():
                 items.append(Labelled(part.clean, np.zeros_like(part.labels), part.content))
     return collate(items[:total])
+
+
+def emphasise(item: Labelled, visibility: float) -> Labelled:
+    """The same picture with each kind of defect at least `visibility` grey levels (median) away from its clean twin.
+
+    Faint defects alone teach nothing at first: trained on them from the start, the loss stays where it began. So a
+    training starts with marked defects and lets them fade. Without a clean twin the picture stays as it is.
+    """
+    if item.clean is None or visibility <= 0:
+        return item
+    change = item.rgb.astype(np.float32) - item.clean
+    strength = np.abs(change).max(axis=2)
+    gain = np.ones(item.labels.shape, dtype=np.float32)
+    for label in np.unique(item.labels[item.labels > 0]):
+        here = item.labels == label
+        seen = float(np.median(strength[here]))
+        gain[here] = min(_MOST_GAIN, max(1.0, visibility / max(seen, 1.0)))
+    rgb = np.clip(item.clean + change * gain[:, :, None], 0, 255).round().astype(np.uint8)
+    return Labelled(rgb, item.labels, item.content, item.clean)
 
 
 def crop(item: Labelled, side: int, rng: np.random.Generator) -> Labelled:

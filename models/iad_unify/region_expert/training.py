@@ -23,6 +23,7 @@ from iad_unify.region_expert.sampling import Source, make_batch
 _WARM_UP_STEPS = 100
 _SAVE_EVERY_S = 120.0
 _TYPE_GAIN = 0.5
+_FADED_AT = 0.85  # share of the training after which defects are as faint as they come
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ class Plan:
     seed: int = 0
     validate_every_s: float = 120.0
     crop_share: float = 0.5  # of the training, on crops
+    visibility: float = 90.0  # at the start; see sampling.emphasise
     bf16: bool = True  # autocast; twice as fast on processors with AVX512-BF16 or AMX
 
 
@@ -112,7 +114,7 @@ class Trainer:
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate()
-        batch = make_batch(self.source, self.plan.batch, rng, self._side())
+        batch = make_batch(self.source, self.plan.batch, rng, self._side(), self._visibility())
         with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.bf16):
             output = self.model(batch.pictures)
         anomaly = anomaly_loss(output.logits, batch)
@@ -129,6 +131,10 @@ class Trainer:
         """Crops of half the side first, because a step on them costs half; then whole squares, as in service."""
         size = self.model.config.size
         return size // 2 if self.share_done() < self.plan.crop_share else size
+
+    def _visibility(self) -> float:
+        """How marked defects are at least, grey levels: from the plan's value down to 0 over most of the training."""
+        return self.plan.visibility * max(0.0, 1.0 - self.share_done() / _FADED_AT)
 
     def _learning_rate(self) -> float:
         warm = min(1.0, (self.done.step + 1) / _WARM_UP_STEPS)
