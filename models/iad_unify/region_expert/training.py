@@ -34,7 +34,7 @@ class Plan:
     minutes: float | None = 25.0
     steps: int | None = None
     batch: int = 8
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 0.02
     seed: int = 0
     validate_every_s: float = 120.0
