@@ -11,6 +11,7 @@ from iad_unify.region_expert.sampling import (
     ProceduralSource,
     SampleSource,
     crop,
+    emphasise,
     make_batch,
     open_sample,
     vary,
@@ -83,3 +84,18 @@ def test_a_letterboxed_sample_has_no_label_on_its_padding(tiles: list[Sample]) -
 def test_a_type_that_the_model_does_not_know_is_untyped(tiles: list[Sample]) -> None:
     defective = next(sample for sample in tiles if sample.defect_type)
     assert set(np.unique(open_sample(defective, 256, {})[0].labels)) == {0, UNTYPED}
+
+
+def test_faint_defects_are_emphasised_to_a_floor_and_marked_ones_are_left_alone() -> None:
+    labels = np.zeros((64, 64), np.uint8)
+    labels[5:15, 5:15], labels[30:40, 30:40] = 1, 2
+    clean = np.full((64, 64, 3), 120, np.uint8)
+    rgb = clean.copy()
+    rgb[labels == 1] -= 10
+    rgb[labels == 2] += 80
+    item = Labelled(rgb, labels, np.ones((64, 64), bool), clean)
+    strong = emphasise(item, 50.0)
+    assert (strong.rgb[labels == 1] == 70).all()
+    assert (strong.rgb[labels == 2] == 200).all()
+    assert (strong.rgb[labels == 0] == 120).all()
+    assert emphasise(item, 0.0) is item
