@@ -189,6 +189,7 @@ def _follow(places: dict[str, Path]) -> None:
         while True:
             time.sleep(0.3)
             for name, path in places.items():
+                offsets[name] = offsets[name] if path.stat().st_size >= offsets[name] else 0  # a new log
                 with path.open("rb") as log:
                     log.seek(offsets[name])
                     whole, newline, _ = log.read().rpartition(b"\n")

@@ -7,6 +7,7 @@ given to another process since is never signalled.
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,6 +39,11 @@ class Record:
     start_time: float  # seconds since the epoch
     command: tuple[str, ...]
 
+
+#: How errors begin in the logs of the four services: Triton's E lines, log4j and PostgreSQL levels, exceptions.
+_TELLING = re.compile(
+    r"^E\d{4} |\b(ERROR|FATAL|PANIC)\b|\w(Error|Exception|Head)\b: |[Cc]an't|[Cc]annot|[Ff]atal|No such file"
+)
 
 #: Children of this process, so that they are reaped; services of an earlier run are not in it.
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}
@@ -77,10 +83,12 @@ class ServiceProcess:
         return record if same else None
 
     def start(self, plan: Launch, *, die_with_parent: bool = False, record_timeout_s: float = 30.0) -> Record:
-        """Starts the service in a session of its own; output is appended to the log. Raises OSError."""
+        """Starts the service in a session of its own with a new log; the last one is kept as `.1`. Raises OSError."""
         self.record_path.parent.mkdir(parents=True, exist_ok=True)
         self.log_path.parent.mkdir(parents=True, exist_ok=True)
         self.record_path.unlink(missing_ok=True)
+        if self.log_path.exists():
+            self.log_path.replace(self.log_path.with_suffix(".log.1"))
         options = {
             "fingerprint": plan.fingerprint,
             "start_time": time.time(),
@@ -109,7 +117,7 @@ class ServiceProcess:
             if child.poll() is not None:
                 break
             time.sleep(0.01)
-        raise OSError(f"{self.name} could not be started: {self.log_tail(3) or 'it ended at once'}")
+        raise OSError(f"{self.name} could not be started: {self.last_words() or 'it ended at once'}")
 
     def stop(self, stop_signal: signal.Signals = signal.SIGTERM, timeout_s: float = 20.0) -> bool:
         """Asks the process to end, then kills it and what it started; returns whether it lived. Its record goes too."""
@@ -157,6 +165,15 @@ class ServiceProcess:
                 return False
             time.sleep(0.05)
         return True
+
+    def last_words(self) -> str:
+        """Why a service ended: the log's last lines that speak of an error and what follows, else its last lines."""
+        lines = [line.strip() for line in self.log_tail(200).splitlines() if line.strip()]
+        telling = [number for number, line in enumerate(lines) if _TELLING.search(line)][-3:]
+        if not telling:
+            return " / ".join(lines[-3:])
+        following = range(telling[-1] + 1, telling[-1] + 5 - len(telling))  # some put the reason below a heading
+        return " / ".join(lines[number] for number in (*telling, *following) if number < len(lines))
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the log."""

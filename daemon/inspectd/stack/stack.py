@@ -142,7 +142,7 @@ class Stack:
         process = self.process(service.name)
         if process.running() is None:
             raise Misconfigured(
-                service.name, f"ended while starting: {process.log_tail(6)}", f"The whole log is {process.log_path}"
+                service.name, f"ended while starting: {process.last_words()}", f"The whole log is {process.log_path}"
             )
         missing = service.probe()
         if missing:
