@@ -19,20 +19,21 @@ from inspectd.api.server import ApiServer
 from inspectd.augmentation.runner import AugmentationRunner
 from inspectd.augmentation.sql import SqlJobStore
 from inspectd.dashboard.server import Dashboard
-from inspectd.database.engine import open_database
+from inspectd.database.engine import Database, open_database
 from inspectd.deadletters.files import FileDeadLetterStore
 from inspectd.deadletters.store import DeadLetterStore
 from inspectd.errors import Misconfigured, Unavailable
 from inspectd.events.feed import ChangeFeed
 from inspectd.events.outbox import OutboxPublisher
 from inspectd.events.sql import SqlEventStore
+from inspectd.events.turn import SqlOutboxTurn
 from inspectd.evidence.files import FileEvidenceStore
 from inspectd.evidence.goodframes import GoodFrameKeeper
 from inspectd.explanations.narrator import Narrator
 from inspectd.explanations.writer import ExplanationWriter
 from inspectd.frames.blobs import AllowedBlobs
 from inspectd.frames.reader import RecordReader
-from inspectd.frames.source import FrameSource
+from inspectd.frames.source import FrameRecord, FrameSource
 from inspectd.inspections.fanout import FanoutSink
 from inspectd.inspections.ledger import InspectionSink
 from inspectd.inspections.sql import SqlInspectionLedger
@@ -56,6 +57,8 @@ log = structlog.get_logger(__name__)
 
 #: How often retention is applied to the kept pictures, in seconds.
 SWEEP_EVERY_S = 600.0
+#: Changes that a watcher may resume from; older ones answer OUT_OF_RANGE.
+CHANGES_KEPT = 100_000
 
 
 def now() -> datetime:
@@ -96,6 +99,25 @@ class NoOutbox:
 
     async def wait_published(self, sequence: int) -> None:
         """At once."""
+
+
+class Drops:
+    """Carries what a live source dropped to the worker's ledger; bounded by the source's own pace."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Queue[tuple[FrameRecord, str]] = asyncio.Queue()
+        self.worker: Worker | None = None
+
+    def note(self, record: FrameRecord, reason: str) -> None:
+        """Called on the event loop by the source."""
+        self._waiting.put_nowait((record, reason))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            record, reason = await self._waiting.get()
+            if self.worker is not None:
+                await self.worker.drop(record, reason)
 
 
 @dataclass(slots=True)
@@ -160,7 +182,8 @@ async def open_daemon(
     async with AsyncExitStack() as stack:
         metrics = Metrics()
         state = await open_state(settings, stack)
-        streams = await _open_streams(settings, stack, state, source)
+        drops = Drops()
+        streams = await _open_streams(settings, stack, state, source, drops)
         models = await open_models(settings, stack)
         tokens = await _open_tokens(settings, stack, metrics)
         sight = Sight(expert=models.expert, tokens=tokens, max_pixels=settings.frames.max_pixels, metrics=metrics)
@@ -189,13 +212,11 @@ async def open_daemon(
             clock=now,
         )
         calibrator = Calibrator(sight=sight, store=state.thresholds, clock=now)
-        readiness = Readiness(probes=_probes(streams, models, tokens), metrics=metrics, clock=now)
+        readiness = Readiness(probes=_probes(state, streams, models, tokens), metrics=metrics, clock=now)
         feed = ChangeFeed(events=state.events)
         await feed.start()
         stack.push_async_callback(feed.stop)
-        directory = CameraDirectory(
-            ledger=state.ledger, store=state.thresholds, thresholds=thresholds, cards=sight
-        )
+        directory = CameraDirectory(ledger=state.ledger, store=state.thresholds, thresholds=thresholds, cards=sight)
         api = ApiServer(
             settings=settings.api,
             events=state.events,
@@ -222,7 +243,7 @@ async def open_daemon(
         for server in (api, dashboard):
             stack.push_async_callback(server.stop)
             await server.start()
-        loops = [readiness.run, lambda: _sweep(state.evidence), *streams.loops]
+        loops = [readiness.run, lambda: _sweep(state), *streams.loops]
         loops += [writer.run] if writer is not None else []
         loops += [rule.run] if rule is not None else []
         if settings.augmentation.enabled:
@@ -243,6 +264,7 @@ async def open_daemon(
             clock=now,
             on_verdict=on_verdict,
         )
+        drops.worker = worker
         await streams.source.open()
         stack.push_async_callback(streams.source.close)
         yield Daemon(
@@ -265,6 +287,7 @@ async def open_daemon(
 class State:
     """What the daemon keeps: one database, one evidence store."""
 
+    database: Database
     events: SqlEventStore
     ledger: SqlInspectionLedger
     thresholds: SqlThresholdStore
@@ -288,6 +311,7 @@ async def open_state(settings: Settings, stack: AsyncExitStack) -> State:
     await evidence.open()
     stack.push_async_callback(evidence.close)
     return State(
+        database=database,
         events=SqlEventStore(database=database, outbox=settings.frames.source == "kafka"),
         ledger=ledger,
         thresholds=SqlThresholdStore(database=database),
@@ -366,15 +390,15 @@ async def _open_tokens(settings: Settings, stack: AsyncExitStack, metrics: Metri
 
 
 async def _open_streams(
-    settings: Settings, stack: AsyncExitStack, state: State, source: FrameSource | None
+    settings: Settings, stack: AsyncExitStack, state: State, source: FrameSource | None, drops: Drops
 ) -> Streams:
     if settings.frames.source != "kafka" or source is not None:
         from inspectd.frames.direct import open_direct_source
 
         dead_letters = FileDeadLetterStore(folder=settings.state / "dead-letters")
         await dead_letters.open()
-        direct = source or open_direct_source(settings.frames)
-        return Streams(direct, state.ledger, dead_letters, NoOutbox(), ())
+        direct = source or open_direct_source(settings.frames, drops.note)
+        return Streams(direct, state.ledger, dead_letters, NoOutbox(), (drops.run,))
     return await _kafka_streams(settings, stack, state)
 
 
@@ -386,10 +410,19 @@ async def _kafka_streams(settings: Settings, stack: AsyncExitStack, state: State
     from inspectd.kafka_client import KafkaSender
 
     sender = KafkaSender(settings=settings.kafka)
-    await sender.open()
     stack.push_async_callback(sender.close)
+    try:
+        await sender.open()
+    except Unavailable as error:
+        raise Misconfigured(
+            "kafka.bootstrap_servers",
+            f"no broker answers at {settings.kafka.bootstrap_servers}",
+            "Start Kafka (inspectd stack up), or set INSPECTD_KAFKA__BOOTSTRAP_SERVERS",
+        ) from error
     publisher = KafkaEventPublisher(settings=settings.kafka, sender=sender)
-    outbox = OutboxPublisher(events=state.events, publisher=publisher)
+    turn = SqlOutboxTurn(database=state.database)
+    stack.push_async_callback(turn.close)
+    outbox = OutboxPublisher(events=state.events, publisher=publisher, turn=turn)
     sinks = (KafkaInspectionSink(settings=settings.kafka, sender=sender), state.ledger)
     return Streams(
         source=KafkaFrameSource(settings=settings.kafka, max_in_flight=settings.frames.max_in_flight),
@@ -441,19 +474,20 @@ def _augmentation(
     )
 
 
-def _probes(streams: Streams, models: Models, tokens: TokenCache) -> dict[str, Probe]:
+def _probes(state: State, streams: Streams, models: Models, tokens: TokenCache) -> dict[str, Probe]:
     async def source_ready() -> bool:
         return streams.source.ready
 
-    return {"frames": source_ready, "tokens": tokens.ready, **models.probes}
+    return {"frames": source_ready, "database": state.database.ready, "tokens": tokens.ready, **models.probes}
 
 
-async def _sweep(evidence: FileEvidenceStore) -> None:
+async def _sweep(state: State) -> None:
     while True:
         try:
-            gone = await evidence.sweep(now())
-            if gone:
-                log.info("retention removed pictures", count=gone)
+            gone = await state.evidence.sweep(now())
+            forgotten = await state.events.prune(CHANGES_KEPT)
+            if gone or forgotten:
+                log.info("retention applied", pictures=gone, changes=forgotten)
         except Unavailable as error:
             log.warning("retention could not be applied", error=str(error))
         await asyncio.sleep(SWEEP_EVERY_S)

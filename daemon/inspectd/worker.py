@@ -72,6 +72,23 @@ class Worker:
         finally:
             self._metrics.in_flight.set(0)
 
+    async def drop(self, record: FrameRecord, reason: str) -> None:
+        """A live source let this record go by: it leaves its inspection like every other frame."""
+        self._metrics.received.inc()
+        self._metrics.in_flight.inc()
+        frame_id, camera_id = self._reader.identify(record)
+        inspection = Inspection(
+            frame_id=frame_id,
+            camera_id=camera_id,
+            outcome=Outcome.DROPPED,
+            inspect_time=self._clock(),
+            capture_time=record.timestamp,
+            reason=reason,
+        )
+        await self._patiently("ledger", lambda: self._ledger.record(inspection))
+        self._finish(inspection)
+        self._on_verdict(None, Verdict(inspection, ()))
+
     async def _deliveries(self) -> AsyncIterator[Delivery]:
         while True:
             await self._slots.acquire()

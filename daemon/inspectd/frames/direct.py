@@ -26,10 +26,12 @@ log = logging.getLogger(__name__)
 BEHIND = "behind"
 
 
-def open_direct_source(settings: FrameSettings) -> "DirectFrameSource":
+def open_direct_source(
+    settings: FrameSettings, on_drop: Callable[[FrameRecord, str], None] = lambda record, reason: None
+) -> "DirectFrameSource":
     """The source that `frames.source` names. Raises Misconfigured."""
     feeds = open_feeds(settings, Labels())
-    return DirectFrameSource(feeds=feeds, limit=settings.limit, max_in_flight=settings.max_in_flight)
+    return DirectFrameSource(feeds=feeds, limit=settings.limit, max_in_flight=settings.max_in_flight, on_drop=on_drop)
 
 
 class DirectFrameSource:
