@@ -147,8 +147,8 @@ class Daemon:
         frames = asyncio.create_task(self.worker.run())
         try:
             await _first_failure(frames, *self._background)
-            while explain_to_the_end and self.writer is not None and not self.writer.idle:
-                await asyncio.sleep(0.05)
+            if explain_to_the_end and self.writer is not None:
+                await self.writer.wait_idle()
             if stay:
                 await asyncio.gather(*self._background)
         finally:

@@ -25,11 +25,12 @@ def place(mask: NDArray[np.bool_], width: int, height: int, rng: np.random.Gener
         source[min(height - 1, height // 2), min(width - 1, width // 2)] = 1
         rows, columns = np.nonzero(source)
     centre = (float(columns.mean()), float(rows.mean()))
-    transform = cv2.getRotationMatrix2D(centre, rng.uniform(0, 360), rng.uniform(SMALLEST_SCALE, LARGEST_SCALE))
+    turned = cv2.getRotationMatrix2D(centre, rng.uniform(0, 360), rng.uniform(SMALLEST_SCALE, LARGEST_SCALE))
+    transform = np.asarray(turned, dtype=np.float64)  # [2, 3]
     if rng.random() < 0.5:
         transform = transform @ np.array([[-1, 0, 2 * centre[0]], [0, 1, 0], [0, 0, 1]])
     transform[:, 2] += rng.uniform(-LARGEST_SHIFT, LARGEST_SHIFT, 2) * (width, height)
-    corners = transform[:, :2] @ np.stack([columns, rows]) + transform[:, 2:]
+    corners = transform[:, :2] @ np.stack([columns, rows]).astype(np.float64) + transform[:, 2:]
     transform[:, 2] += _inward(corners, width, height)
     placed = cv2.warpAffine(source, transform, (width, height), flags=cv2.INTER_NEAREST).astype(bool)
     return placed if np.count_nonzero(placed) >= LEAST_PIXELS else _grown(placed, centre, width, height)

@@ -110,9 +110,13 @@ class AugmentationRunner:
         job = replace(job, dataset_uri=str(writer.folder), accepted_count=0, refused_count=0)
         for index in range(job.requested_count):
             painted = await self._paint_one(job, subject, cleans, writer, index)
-            counted = {"accepted_count": job.accepted_count + 1} if painted else {}
-            tries = self._attempts if not painted else painted - 1
-            job = replace(job, **counted, refused_count=job.refused_count + tries, update_time=self._clock())
+            refused = painted - 1 if painted else self._attempts
+            job = replace(
+                job,
+                accepted_count=job.accepted_count + bool(painted),
+                refused_count=job.refused_count + refused,
+                update_time=self._clock(),
+            )
             job = await self._jobs.update(job, self._worker)
             if job.state is not JobState.RUNNING:
                 return job

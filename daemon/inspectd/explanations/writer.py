@@ -40,6 +40,8 @@ class ExplanationWriter:
         self._metrics, self._clock, self._on_change = metrics, clock, on_change
         self._queue: asyncio.Queue[DefectEvent] = asyncio.Queue(settings.queue_size)
         self._known: set[str] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._overflow: set[str] = set()
 
     def offer(self, event: DefectEvent) -> None:
@@ -56,7 +58,11 @@ class ExplanationWriter:
     @property
     def idle(self) -> bool:
         """Whether no event is waiting or being explained."""
-        return not self._known
+        return self._idle.is_set()
+
+    async def wait_idle(self) -> None:
+        """Returns when no event is waiting or being explained."""
+        await self._idle.wait()
 
     async def run(self) -> None:
         """Until cancelled. Events that a former run left pending come first."""
@@ -129,6 +135,10 @@ class ExplanationWriter:
 
     def _gauge(self) -> None:
         self._metrics.pending.set(len(self._known))
+        if self._known:
+            self._idle.clear()
+        else:
+            self._idle.set()
 
 
 def _ended(state: ExplanationState, why: str) -> Explanation:
