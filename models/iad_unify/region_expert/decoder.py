@@ -58,7 +58,9 @@ class LocalContrast(nn.Module):
         """See the class; S is a multiple of the largest scale."""
         side = picture.shape[-2:]
         around = [
-            functional.interpolate(functional.avg_pool2d(picture, scale), size=side, mode="bilinear", align_corners=False)
+            functional.interpolate(
+                functional.avg_pool2d(picture, scale), size=side, mode="bilinear", align_corners=False
+            )
             for scale in CONTRAST_SCALES
         ]
         return torch.cat([picture, *((picture - mean) * CONTRAST_GAIN for mean in around)], dim=1)

@@ -10,6 +10,7 @@ from transformers import Dinov2Config, Dinov2Model, Dinov2WithRegistersConfig, D
 from iad_unify.checkpoint import CheckpointError
 from iad_unify.region_expert import backbone, model
 from iad_unify.region_expert.config import ExpertConfig
+from iad_unify.region_expert.decoder import LocalContrast
 
 PICTURES = torch.randint(0, 256, (2, 256, 256, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -55,6 +56,16 @@ def test_a_local_dinov2_folder_serves_as_the_backbone(tmp_path: Path, registers:
     with torch.inference_mode():
         again = model.load(tmp_path / "saved")(PICTURES).logits
     assert torch.allclose(before, again, atol=0.02)  # fp16 on disk
+
+
+def test_local_contrast_is_zero_on_an_even_picture_and_marks_a_spot() -> None:
+    even = torch.full((1, 3, 64, 64), 0.7)
+    assert torch.allclose(LocalContrast()(even)[:, 3:], torch.zeros(1, 9, 64, 64), atol=1e-5)
+    spot = even.clone()
+    spot[:, :, 30:34, 30:34] = -0.5
+    contrast = LocalContrast()(spot)
+    assert torch.equal(contrast[:, :3], spot)
+    assert (contrast[0, 3:, 32, 32] < -0.1).all()
 
 
 def test_another_kind_of_backbone_is_refused_by_name() -> None:
