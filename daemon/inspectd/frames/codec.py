@@ -29,6 +29,7 @@ from inspectd.v1 import frame_pb2
 
 #: Every reason that this module and `frames.blobs` give; dashboards and dead-letter tools may rely on them.
 REASONS = (
+    "unreadable",
     "empty",
     "no_image",
     "too_large",
@@ -56,6 +57,8 @@ MAX_ATTRIBUTES = 32
 ENVELOPE_ALLOWANCE = 64 * 1024
 #: Topic of records that this process made itself. No Kafka topic can have this name, and no broker bounds these records.
 DIRECT_TOPIC = "direct:"
+#: Header of a record that stands for one that the Kafka driver could not read; its value says why.
+UNREADABLE = "inspectd-unreadable"
 #: The camera of a record that does not say which one took it.
 UNKNOWN_CAMERA = "unknown"
 _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -72,6 +75,9 @@ class Blobs(Protocol):
 def read_record(record: FrameRecord, limits: FrameSettings, blobs: Blobs) -> Frame:
     """The frame in a record. Blocks on a picture by reference. Raises Rejected, or Unavailable for the blob store."""
     value = record.value
+    for name, text in record.headers:
+        if name == UNREADABLE:
+            raise Rejected("unreadable", text.decode("utf-8", "replace"))
     if not value:
         raise Rejected("empty", "the record has no value")
     largest = limits.max_blob_bytes if record.topic == DIRECT_TOPIC else limits.max_frame_bytes

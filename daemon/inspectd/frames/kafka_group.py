@@ -11,16 +11,17 @@ then. Such a partition is put back to its committed offset before anything else 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from kafka import KafkaConsumer
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
-from kafka.errors import KafkaError
+from kafka.errors import CorruptRecordError, KafkaError, KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from inspectd.errors import InspectdError, Misconfigured
+from inspectd.errors import InspectdError, Misconfigured, Unavailable
+from inspectd.frames.codec import UNREADABLE
 from inspectd.frames.offsets import OffsetBook
 from inspectd.frames.source import Delivery, FrameRecord
 from inspectd.kafka_client import BOOTSTRAP_TIMEOUT_S, connection_options, no_broker
@@ -39,7 +40,8 @@ _COMMIT_EVERY_S = 0.1
 #: How often the broker is asked for the ends of the partitions: for the lag, and to see that it is there.
 _PROBE_EVERY_S, _PROBE_AGAIN_S = 5.0, 1.0
 _CALL_TIMEOUT_MS = 2000
-_CLOSE_TIMEOUT_MS = 3000
+#: At the end: whoever waits for us may not wait long.
+_LAST_CALL_TIMEOUT_MS, _CLOSE_TIMEOUT_MS = 1000, 2000
 #: Fetched ahead of what is handed out, at most.
 _FETCH_BYTES = 8 * 1024 * 1024
 
@@ -120,6 +122,8 @@ class GroupMember:
             self._put_back()
             self.commit()
             self._probe()
+        except CorruptRecordError as error:
+            self._pass_over(error)
         except KafkaError as error:
             self._reachable = False
             raise our_error(error, self._settings.bootstrap_servers) from error
@@ -137,10 +141,11 @@ class GroupMember:
         self._next_commit = time.monotonic() + _COMMIT_EVERY_S
         request = {TopicPartition(*place): OffsetAndMetadata(offset, "", -1) for place, offset in offsets.items()}
         try:
-            self._consumer.commit(request, timeout_ms=_CALL_TIMEOUT_MS)
+            self._consumer.commit(request, timeout_ms=_LAST_CALL_TIMEOUT_MS if now else _CALL_TIMEOUT_MS)
         except KafkaError as error:
             log.info("not committed, to be repeated: %s", error)
-            self._next_probe = 0.0  # the group, or the broker? The probe tells
+            if isinstance(error, KafkaTimeoutError):
+                self._reachable, self._next_probe = False, time.monotonic() + _PROBE_AGAIN_S
             return
         self._reachable = True
         self._book.committed(offsets)
@@ -184,6 +189,23 @@ class GroupMember:
         if deliveries:
             self._reachable = True
             self._deliver(deliveries)
+
+    def _pass_over(self, error: CorruptRecordError) -> None:
+        """Delivers what the driver cannot read as a record without a value, to be refused like any bad frame.
+
+        The driver does not say which partition it means, and its next poll would never return unless the position changes.
+        """
+        positions = {p: self._consumer.position(p, timeout_ms=_CALL_TIMEOUT_MS) for p in self._assigned}
+        culprit = find_unreadable(self._settings, positions)
+        if culprit is None:
+            raise Unavailable(f"records of {self._settings.frames_topic} arrived damaged: {error}") from error
+        offset = positions[culprit]
+        self._consumer.seek(culprit, offset + 1)
+        generation = self._book.hand_out((culprit.topic, culprit.partition), offset)
+        if generation is not None:
+            log.warning("record %s:%s of %s cannot be read: %s", culprit.partition, offset, culprit.topic, error)
+            self._read.add(culprit)
+            self._deliver([Delivery(unreadable_record(culprit, offset, str(error)), generation)])
 
     def _put_back(self) -> None:
         for partition in self._misplaced & self._assigned:
@@ -253,3 +275,26 @@ def frame_record(record: Any) -> FrameRecord:
         partition=record.partition,
         offset=record.offset,
     )
+
+
+def unreadable_record(partition: TopicPartition, offset: int, detail: str) -> FrameRecord:
+    """Stands for a record that the driver refused; `frames.codec` knows the header."""
+    headers = [(UNREADABLE, detail.encode())]
+    return FrameRecord(None, None, headers, datetime.now(UTC), partition.topic, partition.partition, offset)
+
+
+def find_unreadable(settings: KafkaSettings, positions: Mapping[TopicPartition, int | None]) -> TopicPartition | None:
+    """The partition whose record at its position breaks the driver, tried one by one without the group."""
+    for partition, offset in positions.items():
+        if offset is None:
+            continue
+        consumer = KafkaConsumer(**connection_options(settings), enable_auto_commit=False)
+        try:
+            consumer.assign([partition])
+            consumer.seek(partition, offset)
+            consumer.poll(timeout_ms=_CALL_TIMEOUT_MS, max_records=1)
+        except CorruptRecordError:
+            return partition
+        finally:
+            consumer.close(timeout_ms=1000)
+    return None
