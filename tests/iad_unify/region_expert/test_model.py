@@ -60,7 +60,7 @@ def test_a_local_dinov2_folder_serves_as_the_backbone(tmp_path: Path, registers:
 
 def test_local_contrast_is_zero_on_an_even_picture_and_marks_a_spot() -> None:
     even = torch.full((1, 3, 64, 64), 0.7)
-    assert torch.allclose(LocalContrast()(even)[:, 3:], torch.zeros(1, 9, 64, 64), atol=1e-5)
+    assert torch.allclose(LocalContrast()(even)[:, 3:], torch.zeros(1, 9, 64, 64), atol=1e-3)
     spot = even.clone()
     spot[:, :, 30:34, 30:34] = -0.5
     contrast = LocalContrast()(spot)
