@@ -32,10 +32,10 @@ class VideoShots:
     def take(self) -> Shot | None:
         """See the port. A damaged end is the end."""
         while not self._closed:
-            position_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC)
             got, pixels = self._capture.read()
             if got:
                 self._number += 1
+                position_ms = self._capture.get(cv2.CAP_PROP_POS_MSEC)  # of the frame just read
                 data = encode_jpeg(pixels, self._max_bytes)
                 attributes = {"video_ms": f"{position_ms:.0f}"}
                 return Shot(data=data, media_type="image/jpeg", number=sequence_id(self._number), attributes=attributes)

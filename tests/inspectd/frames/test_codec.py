@@ -206,10 +206,12 @@ def test_no_damage_raises_anything_but_a_refusal() -> None:
         ]
         key = rng.choice([b"press-1", b"press-1", b"\xc3", None])
         given = FrameRecord(key, bytes(damaged), headers, TIME, "inspectd.frames", 0, 1)
+        reasons = set()
         try:
             read(given)
         except Rejected as error:
-            assert error.reason in REASONS, error
+            reasons.add(error.reason)
+        assert reasons <= set(REASONS)
         frame_id, camera_id = identify(given)
         assert frame_id.startswith(f"{camera_id}/")
 
