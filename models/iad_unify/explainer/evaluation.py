@@ -95,7 +95,7 @@ def evaluate(order: Order, report: Callable[[float], None] = lambda share: None)
         ):
             one.answer = text
         report(0.2 + 0.8 * min(1.0, (start + BATCH) / len(asked)))
-    result = _report(order, asked)
+    result = _report(order, asked, seen)
     order.out.parent.mkdir(parents=True, exist_ok=True)
     order.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     if order.record:
@@ -154,8 +154,11 @@ def _asking(text: str, regions: Regions) -> Question:
     return Question(text, regions.appearance, regions.geometry)
 
 
-def _report(order: Order, asked: Sequence[Asked]) -> dict[str, Any]:
+def _report(order: Order, asked: Sequence[Asked], seen: Sequence[Sighting]) -> dict[str, Any]:
     tallies: dict[str, Tally] = defaultdict(Tally)
+    for frame, sighting in enumerate(seen):
+        if sighting.oracle.rles:  # the expert's share: without it `drawn` says nothing of frames that it missed
+            tallies["drawn_found"].add(frame, sighting.predicted.drawn_types[:1] not in ((), (UNKNOWN,)))
     for one in asked:
         if one.example is None:
             claims = parse(one.answer, question=one.question.text)

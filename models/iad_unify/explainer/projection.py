@@ -13,8 +13,8 @@ from transformers import initialization as init
 
 #: Standardised appearance is cut here (standard deviations), so that a strange frame cannot swamp a prompt.
 CLIP = 8.0
-#: Length of `shape_numbers`.
-SHAPE_NUMBERS = 5
+#: Lengths of `shape_numbers` and `place_numbers`.
+SHAPE_NUMBERS, PLACE_NUMBERS = 5, 9
 
 
 class RegionProjection(nn.Module):
@@ -28,7 +28,7 @@ class RegionProjection(nn.Module):
         hidden = config.text_config.hidden_size
         rows, dim = config.region_rows, config.region_dim
         self.octaves: int = config.region_octaves
-        coded = 5 * (1 + 2 * self.octaves) + SHAPE_NUMBERS
+        coded = 5 * (1 + 2 * self.octaves) + SHAPE_NUMBERS + PLACE_NUMBERS
         self.appearance = _branch(rows * dim + SHAPE_NUMBERS, hidden)
         self.geometry = _branch(coded, hidden)
         self.register_buffer("mean", torch.zeros(rows, dim))
@@ -56,7 +56,7 @@ class RegionProjection(nn.Module):
         numbers = geometry.float()  # phases need fp32: bf16 has 8 bits
         shape = shape_numbers(numbers)
         phases = torch.cat([numbers * (2**octave * math.pi) for octave in range(self.octaves)], dim=1)
-        coded = torch.cat([2 * numbers - 1, phases.sin(), phases.cos(), shape], dim=1)
+        coded = torch.cat([2 * numbers - 1, phases.sin(), phases.cos(), shape, place_numbers(numbers)], dim=1)
         look = torch.cat([rows, shape], dim=1)  # the type depends on the shape too, never on the place
         return torch.stack([self.appearance(look.to(dtype)), self.geometry(coded.to(dtype))], dim=1)
 
@@ -70,6 +70,18 @@ def shape_numbers(geometry: Tensor) -> Tensor:
     fill = (area / (width * height)).clamp(0, 1)
     logs = [width.log() + 2.0, height.log() + 2.0, area.log() / 2 + 2.5, (width / height).log()]  # about -2..2 each
     return torch.stack([*logs, 2 * fill - 1], dim=1)
+
+
+def place_numbers(geometry: Tensor) -> Tensor:
+    """float [N, 9]: the share of the region's box in each cell of the 3x3 grid, row by row.
+
+    People say places by thirds of the frame, and no octave of the Fourier coding has its edges there.
+    """
+    edges = torch.tensor([-torch.inf, 1 / 3, 2 / 3, torch.inf], device=geometry.device)
+    centre, extent = geometry[:, :2, None], geometry[:, 2:4, None].clamp_min(1e-4)  # [N, 2, 1]
+    inside = torch.minimum(centre + extent / 2, edges[1:]) - torch.maximum(centre - extent / 2, edges[:-1])
+    across, down = (inside.clamp_min(0) / extent).unbind(1)  # [N, 3] each
+    return (down[:, :, None] * across[:, None, :]).flatten(1)
 
 
 def _branch(inputs: int, hidden: int) -> nn.Sequential:

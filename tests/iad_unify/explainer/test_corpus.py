@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from iad_unify.explainer.corpus import Corpus, spoken_types
+from iad_unify.explainer.rewording import wordings
 from iad_unify.explainer.sightings import Spotter, gather
 from iad_unify.geometry import cell_of_point
 from iad_unify.language.claims import parse
 from iad_unify.language.facts import size_of
+from iad_unify.language.questions import PARAPHRASES
 from iad_unify.types import DEFECT_TYPES, UNKNOWN
 
 
@@ -59,3 +61,13 @@ def test_what_was_drawn_is_said_first_when_the_expert_holds_it_likely():
     assert [slug for slug, _ in spoken_types("crack", logits)] == ["crack", "scratch"]
     assert spoken_types("dent", logits)[0][0] == "scratch"
     assert spoken_types(UNKNOWN, logits)[0][0] == "scratch"
+
+
+def test_a_run_begins_with_single_regions(corpus):
+    assert {len(one.question.geometry) for one in corpus.draw(np.random.default_rng(5), 60, 0.0)} == {1}
+    assert max(len(one.question.geometry) for one in corpus.draw(np.random.default_rng(5), 200, 0.5)) > 1
+
+
+def test_no_test_paraphrase_is_trained_on():
+    for kind, texts in wordings().items():
+        assert not {text.lower() for text in texts} & {text.lower() for text in PARAPHRASES[kind][1]}

@@ -4,11 +4,12 @@ import json
 from dataclasses import replace
 
 import pytest
+import torch
 
 from iad_unify.checkpoint import CheckpointError, UntrainedHead, read_card
 from iad_unify.explainer import evaluation
 from iad_unify.explainer.session import Order, open_session
-from iad_unify.explainer.storage import PROJECTION_HEAD, from_base, save
+from iad_unify.explainer.storage import PROJECTION_HEAD, from_base, load, save
 from iad_unify.explainer.training import Schedule
 from iad_unify.serving.explainer import ExplainerService
 
@@ -85,3 +86,14 @@ def test_a_full_size_checkpoint_is_trained_by_its_projection_alone(run, expert, 
     session.trainer.run(ignore, session.checkpoint)
     assert session.finish().trained_heads == (PROJECTION_HEAD,)
     assert ExplainerService(order.out).card.config == "full"
+
+
+def test_a_run_may_start_from_another_explainer_with_its_words(run, tmp_path):
+    order, _ = run
+    session = open_session(replace(order, out=tmp_path, start_from=order.out), SCHEDULE)
+    donor, tokenizer = load(order.out)
+    assert session.tokenizer.get_vocab() == tokenizer.get_vocab()
+    assert session.trainer.done.steps == 0
+    weights = dict(session.model.named_parameters())
+    for name, weight in donor.named_parameters():
+        assert torch.equal(weights[name], weight)
