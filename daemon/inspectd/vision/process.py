@@ -175,6 +175,9 @@ class ModelProcess:
     def _lose(self, connection: Connection) -> None:
         if self._connection is connection:
             self._connection = None
+            if self._socket is not None:
+                self._socket.close()
+                self._socket = None
             log.warning("model process ended; it is started again at the next call", role=self._role)
         for inbox in self._waiting.values():
             inbox.put_nowait(("lost", f"the {self._role} process has ended"))

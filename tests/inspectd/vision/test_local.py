@@ -1,0 +1,112 @@
+"""The models in processes of their own: batched, cancellable, started anew when they die, refused when they cannot serve."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.checkpoints import write_expert, write_explainer
+
+from inspectd.errors import Misconfigured, ModelFailed, Unavailable
+from inspectd.records import Image, RegionTokens
+from inspectd.vision.explainer import Question
+from inspectd.vision.local import LocalExplainer, LocalRegionExpert
+from inspectd.vision.process import ModelProcess
+from inspectd.vision.warmup import blank_image
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("checkpoints")
+    write_expert(folder / "region_expert")
+    write_explainer(folder / "explainer")
+    return folder
+
+
+@pytest.fixture
+async def expert_process(checkpoints: Path) -> AsyncIterator[ModelProcess]:
+    process = ModelProcess(
+        role="region_expert", checkpoint=checkpoints / "region_expert", setting="vision.expert_checkpoint"
+    )
+    yield process
+    await process.close()
+
+
+def noise(seed: int) -> Image:
+    blank = blank_image()
+    pixels = np.random.default_rng(seed).integers(0, 255, blank.pixels.shape, np.uint8)
+    return Image(pixels, blank.letterbox, blank.width, blank.height)
+
+
+async def test_frames_that_wait_together_get_the_answers_that_they_get_alone(expert_process: ModelProcess) -> None:
+    expert = LocalRegionExpert(process=expert_process)
+    images = [noise(seed) for seed in range(6)]
+    alone = [await expert.find_regions(image) for image in images]
+    together = await asyncio.gather(*(expert.find_regions(image) for image in images))
+    for one, other in zip(alone, together, strict=True):
+        assert one.image_score == pytest.approx(other.image_score, abs=1e-4)
+        assert len(one.regions) == len(other.regions)
+    card = await expert.describe()
+    assert card.model_version == alone[0].model_version
+    assert (card.default_threshold, card.proposal_threshold) == (0.5, pytest.approx(0.3))
+
+
+async def test_a_killed_process_is_unavailable_and_then_started_again(expert_process: ModelProcess) -> None:
+    expert = LocalRegionExpert(process=expert_process)
+    await expert.describe()
+    assert await expert_process.alive()
+    process = expert_process._process
+    assert process is not None
+    os.kill(process.pid, signal.SIGSTOP)  # so that the call is certainly under way when it dies
+    call = asyncio.create_task(expert.find_regions(noise(0)))
+    await asyncio.sleep(0.3)
+    os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(Unavailable):
+        await call
+    assert not await expert_process.alive()
+    assert (await expert.find_regions(noise(0))).model_version
+
+
+async def test_a_request_that_breaks_the_model_fails_alone(expert_process: ModelProcess) -> None:
+    good, broken = noise(1), noise(2)
+    wrong = Image(broken.pixels, np.array([np.nan] * 5, np.float32), broken.width, broken.height)
+    expert = LocalRegionExpert(process=expert_process)
+    answers = await asyncio.gather(
+        expert.find_regions(good), expert.find_regions(wrong), expert.find_regions(good), return_exceptions=True
+    )
+    assert isinstance(answers[1], ModelFailed)
+    assert not isinstance(answers[0], BaseException)
+    assert not isinstance(answers[2], BaseException)
+
+
+async def test_a_folder_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
+    process = ModelProcess(role="region_expert", checkpoint=tmp_path, setting="vision.expert_checkpoint")
+    with pytest.raises(Misconfigured, match=r"vision\.expert_checkpoint"):
+        await process.start()
+    await process.close()
+
+
+async def test_answers_stream_side_by_side_and_can_be_cancelled(checkpoints: Path) -> None:
+    process = ModelProcess(
+        role="explainer", checkpoint=checkpoints / "explainer", setting="vision.explainer_checkpoint"
+    )
+    explainer = LocalExplainer(process=process)
+    tokens = RegionTokens(np.zeros((1, 2, 64), np.float16), np.full((1, 5), 0.5, np.float32))
+
+    async def whole(text: str) -> str:
+        return "".join([piece.text async for piece in explainer.answer(Question(text, tokens, max_tokens=12))])
+
+    try:
+        alone = await whole("What is it?")
+        together = await asyncio.gather(*(whole("What is it?") for _ in range(3)))
+        assert together == [alone] * 3
+        stream = explainer.answer(Question("Where is it?", tokens, max_tokens=200))
+        await anext(stream)
+        await stream.aclose()
+        assert await whole("What is it?") == alone
+        assert process._waiting == {}
+    finally:
+        await process.close()
