@@ -1,11 +1,12 @@
 """What every Kafka adapter shares: connection options from the settings, and a bounded sender for asyncio."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import structlog
 
 from inspectd.errors import InspectdError, Misconfigured, Rejected, Unavailable
 from inspectd.kafka_errors import classify, our_error
@@ -19,7 +20,7 @@ except ModuleNotFoundError as error:
         "frames.source", "the Kafka client is not installed", "pip install 'inspectd[stack]'"
     ) from error
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 #: How long a client looks for the first broker. Longer waits are the caller's, who can say what is missing.
 BOOTSTRAP_TIMEOUT_S = 10.0
@@ -213,4 +214,4 @@ class KafkaSender:
         try:
             producer.close(timeout=_CLOSE_TIMEOUT_S)
         except KafkaError as error:  # what was on its way is told of it by its own future
-            log.warning("closing the Kafka producer: %s", error)
+            log.warning("the Kafka producer did not close well", error=str(error))

@@ -29,3 +29,5 @@ def configure_logs(settings: Settings) -> None:
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+    if level > logging.DEBUG:  # of a lost connection our adapters tell once; the driver tells every try
+        logging.getLogger("kafka").setLevel(logging.CRITICAL)

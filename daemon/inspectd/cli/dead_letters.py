@@ -164,7 +164,10 @@ def replay(
 
 
 def _run(work: Callable[[_Place], Awaitable[T]], state_dir: Path | None, servers: str | None, config: Path | None) -> T:
+    from inspectd.logs import configure_logs
+
     async def run(settings: Settings) -> T:
+        configure_logs(settings)
         async with _place(settings, embedded=state_dir is not None or settings.frames.source != "kafka") as place:
             return await work(place)
 

@@ -64,10 +64,13 @@ def publish(
       inspectd publish --source rtsp://10.0.0.7/stream --camera gate --rate 5 --bootstrap-servers broker:9092
 
     """
+    from inspectd.logs import configure_logs
+
     kafka = {"bootstrap_servers": bootstrap_servers} if bootstrap_servers else {}
     frames = {"source": source, "camera": camera, "rate": rate, "loop": loop, "limit": limit}
     try:
         settings = load_settings(config, kafka=kafka, frames=frames)
+        configure_logs(settings)
         labels = _labels(part_id, parts_from_names, manifest, lot, recipe)
         counts, seconds = asyncio.run(_publish(settings, labels, boot, skip, quiet=as_json))
     except Misconfigured as error:

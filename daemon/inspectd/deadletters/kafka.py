@@ -1,13 +1,13 @@
 """Dead letters in Kafka: the record as it came, and why it was refused in headers behind its own."""
 
 import asyncio
-import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from kafka import KafkaConsumer
 from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
@@ -19,7 +19,7 @@ from inspectd.kafka_client import KafkaSender, connection_options, no_broker
 from inspectd.kafka_errors import our_error
 from inspectd.settings import KafkaSettings
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 #: Our headers, in this order behind the record's own.
 HEADERS = (
@@ -53,7 +53,7 @@ class KafkaDeadLetterStore:
             await self._send(record, reason, detail, kept)
         except Rejected as error:
             size = len(record.value or b"")
-            log.warning("dead letter of %d bytes is kept without its value: %s", size, error)
+            log.warning("dead letter kept without its value", value_bytes=size, error=str(error))
             await self._send(record, reason, f"[{size} bytes omitted: {error.reason}] {detail}", OMITTED)
 
     async def _send(self, record: FrameRecord, reason: str, detail: str, kept: str) -> None:
@@ -145,7 +145,7 @@ class _Reader:
         try:
             letter = read_letter(record)
         except (ValueError, UnicodeDecodeError) as error:
-            log.warning("not a dead letter at %s:%s: %s", partition.partition, record.offset, error)
+            log.warning("not a dead letter", partition=partition.partition, offset=record.offset, error=str(error))
             return
         self._waiting[partition].append((letter.refuse_time, letter))
 

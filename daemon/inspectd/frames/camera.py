@@ -1,15 +1,15 @@
 """A live camera: RTSP or a USB device, through OpenCV, connected again whenever it goes away."""
 
-import logging
 import re
 import threading
 
 import cv2
+import structlog
 
 from inspectd.frames.identity import new_boot_id, sequence_id
 from inspectd.frames.shot import Pace, Shot, encode_jpeg
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 10.0
 _OPEN_TIMEOUT_MS, _READ_TIMEOUT_MS = 5000, 5000
@@ -50,7 +50,7 @@ class CameraShots:
                     data = encode_jpeg(pixels, self._max_bytes)
                     return Shot(data=data, media_type="image/jpeg", number=sequence_id(self._number))
             self._lose()
-            log.warning("%s gives no picture; trying again in %.1f s", masked(self._address), pause)
+            log.warning("the camera gives no picture, trying again", address=masked(self._address), pause_s=pause)
             self._closed.wait(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_S)
         self._lose()

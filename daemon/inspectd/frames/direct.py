@@ -5,10 +5,11 @@ oldest one that waits is dropped, counted, and told to `on_drop`.
 """
 
 import asyncio
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+
+import structlog
 
 from inspectd.errors import InspectdError
 from inspectd.frames.codec import DIRECT_TOPIC, write_record
@@ -20,7 +21,7 @@ from inspectd.frames.source import Delivery, FrameRecord
 from inspectd.records import Frame
 from inspectd.settings import FrameSettings
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 #: Why a camera's frame was dropped: the frames before it were not taken in time.
 BEHIND = "behind"
@@ -128,7 +129,7 @@ class DirectFrameSource:
         except InspectdError as error:
             self._failure = error
         except Exception as error:  # a fault of ours or a driver's: the daemon must hear of it, not lose its thread
-            log.exception("camera %s broke", feed.camera_id)
+            log.exception("a camera's feed broke", camera_id=feed.camera_id)
             self._failure = InspectdError(f"camera {feed.camera_id}: {type(error).__name__}: {error}")
         finally:
             with self._change:

@@ -1,16 +1,17 @@
 """The pictures of a folder, in the order of their names, byte for byte."""
 
 import hashlib
-import logging
 import re
 from pathlib import Path
+
+import structlog
 
 from inspectd.errors import Misconfigured
 from inspectd.frames.identity import new_boot_id, sequence_id
 from inspectd.frames.shot import Shot
 from inspectd.records import Frame
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 MEDIA_TYPES = {".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".png": "image/png"}
 
@@ -47,7 +48,7 @@ class FolderShots:
             try:
                 return self._shot(file, file.read_bytes())
             except OSError as error:
-                log.warning("%s cannot be read: %s", file, error.strerror)
+                log.warning("a picture cannot be read", file=str(file), error=error.strerror)
                 unreadable += 1
         return None
 

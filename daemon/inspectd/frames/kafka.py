@@ -1,9 +1,10 @@
 """Frames from Kafka: the face towards asyncio of a consumer group's member that polls in a thread of its own."""
 
 import asyncio
-import logging
 import threading
 from collections import deque
+
+import structlog
 
 from inspectd.errors import InspectdError, Misconfigured
 from inspectd.frames.kafka_group import GroupMember
@@ -11,7 +12,7 @@ from inspectd.frames.offsets import OffsetBook
 from inspectd.frames.source import Delivery
 from inspectd.settings import KafkaSettings
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 #: Between two tries after the broker refused one.
 _RETRY_S = 0.5
@@ -107,7 +108,7 @@ class KafkaFrameSource:
                 self._fail(error)
                 return
             except InspectdError as error:
-                log.warning("%s; trying again", error)
+                log.warning("frames cannot be read, trying again", error=str(error))
                 self._wake.wait(_RETRY_S)
 
     def _deliver(self, deliveries: list[Delivery]) -> None:

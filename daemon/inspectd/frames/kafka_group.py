@@ -8,13 +8,13 @@ The driver keeps its position in a partition that it gets back after a rebalance
 then. Such a partition is put back to its committed offset before anything else is read from it.
 """
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import structlog
 from kafka import KafkaConsumer
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import CorruptRecordError, KafkaError, KafkaTimeoutError
@@ -28,7 +28,7 @@ from inspectd.kafka_client import BOOTSTRAP_TIMEOUT_S, connection_options, no_br
 from inspectd.kafka_errors import our_error
 from inspectd.settings import KafkaSettings
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger(__name__)
 
 #: How long one poll waits for records; also the longest that an acknowledgement waits for its commit.
 _POLL_MS = 100
@@ -143,7 +143,7 @@ class GroupMember:
         try:
             self._consumer.commit(request, timeout_ms=_LAST_CALL_TIMEOUT_MS if now else _CALL_TIMEOUT_MS)
         except KafkaError as error:
-            log.info("not committed, to be repeated: %s", error)
+            log.info("not committed, to be repeated", error=str(error))
             if isinstance(error, KafkaTimeoutError):
                 self._reachable, self._next_probe = False, time.monotonic() + _PROBE_AGAIN_S
             return
@@ -158,7 +158,7 @@ class GroupMember:
             self.commit(now=True)
             self._consumer.close(autocommit=False, timeout_ms=_CLOSE_TIMEOUT_MS)
         except KafkaError as error:  # the group finds out by the session's timeout
-            log.warning("leaving the consumer group: %s", error)
+            log.warning("the consumer group was not left well", error=str(error))
         self._assigned = frozenset()
 
     def _check_topic(self) -> None:
@@ -203,7 +203,7 @@ class GroupMember:
         self._consumer.seek(culprit, offset + 1)
         generation = self._book.hand_out((culprit.topic, culprit.partition), offset)
         if generation is not None:
-            log.warning("record %s:%s of %s cannot be read: %s", culprit.partition, offset, culprit.topic, error)
+            log.warning("a record cannot be read", partition=culprit.partition, offset=offset, error=str(error))
             self._read.add(culprit)
             self._deliver([Delivery(unreadable_record(culprit, offset, str(error)), generation)])
 
@@ -224,7 +224,7 @@ class GroupMember:
             ends = self._consumer.end_offsets(partitions, timeout_ms=_CALL_TIMEOUT_MS)
             here = {p: self._consumer.position(p, timeout_ms=_CALL_TIMEOUT_MS) for p in partitions}
         except KafkaError as error:
-            log.warning("Kafka at %s does not answer: %s", self._settings.bootstrap_servers, error)
+            log.warning("Kafka does not answer", servers=self._settings.bootstrap_servers, error=str(error))
             self._reachable, self._next_probe = False, time.monotonic() + _PROBE_AGAIN_S
             return
         self._lag = sum(ends[p] - (here[p] or 0) for p in partitions)
