@@ -31,6 +31,6 @@ ENV VIRTUAL_ENV=/opt/inspectd/venv \
 
 USER triton-server
 EXPOSE 8000 8001 8002
-# completing configurations would load every model twice
+# Completing configurations would load every model twice. Explicit control lets the daemon load a model whose process died.
 CMD ["tritonserver", "--model-repository=/opt/inspectd/repository", "--disable-auto-complete-config", \
-     "--exit-timeout-secs=5"]
+     "--model-control-mode=explicit", "--load-model=*", "--exit-timeout-secs=5"]

@@ -167,13 +167,13 @@ class ServiceProcess:
         return True
 
     def last_words(self) -> str:
-        """Why a service ended: the log's last lines that speak of an error and what follows, else its last lines."""
-        lines = [line.strip() for line in self.log_tail(200).splitlines() if line.strip()]
-        telling = [number for number, line in enumerate(lines) if _TELLING.search(line)][-3:]
-        if not telling:
-            return " / ".join(lines[-3:])
-        following = range(telling[-1] + 1, telling[-1] + 5 - len(telling))  # some put the reason below a heading
-        return " / ".join(lines[number] for number in (*telling, *following) if number < len(lines))
+        """Why a service ended: the log's last line that speaks of an error and what follows, else its last lines."""
+        lines = [
+            line.strip() for line in self.log_tail(200).splitlines() if line.strip("|+-= \t")
+        ]  # no empty table rows
+        telling = [number for number, line in enumerate(lines) if _TELLING.search(line)]
+        begin = telling[-1] if telling else max(0, len(lines) - 3)
+        return " / ".join(lines[begin : begin + 3])  # some put the reason below a heading
 
     def log_tail(self, lines: int = 20) -> str:
         """The last lines of the log."""

@@ -51,6 +51,9 @@ class Triton:
         content = triton_files.write_repository(repository, self._checkpoints)
         options = {
             "--model-repository": str(repository),
+            # explicit, so that a model whose process died can be loaded again
+            "--model-control-mode": "explicit",
+            "--load-model": "*",
             "--backend-directory": str(server / "backends"),
             "--backend-config": f"python,shm-region-prefix-name={self._shared_prefix}",
             "--allow-gpu-metrics": "false",
@@ -64,7 +67,13 @@ class Triton:
         }
         program = str(server / "bin" / "tritonserver")
         # completing configurations would load every model twice
-        argv = (program, "--disable-auto-complete-config", *(f"{name}={value}" for name, value in options.items()))
+        backend = "--backend-config=python,stub-timeout-seconds=120"  # 30 are short where cores are busy
+        argv = (
+            program,
+            "--disable-auto-complete-config",
+            backend,
+            *(f"{name}={value}" for name, value in options.items()),
+        )
         environment = {
             # the stub takes its interpreter from the activated environment; PYTHONPATH is ignored
             "VIRTUAL_ENV": str(overlay),

@@ -4,12 +4,14 @@ Triton batches requests that arrive side by side; a full queue is refused there 
 tried again here.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any
 
 import grpc
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from iad_unify import catalog
@@ -37,6 +39,8 @@ try:
 except ImportError as error:
     raise Misconfigured("vision.backend", "tritonclient is not installed", "pip install 'inspectd[stack]'") from error
 
+log = structlog.get_logger(__name__)
+
 #: Largest message: a frame of 50 megapixels for the editor, and its answer.
 MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 
@@ -44,6 +48,8 @@ MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 EDIT_TIMEOUT_S = 300.0
 #: How long a readiness probe waits.
 READY_TIMEOUT_S = 2.0
+#: How long loading a model may take, and the pause after it failed.
+RELOAD_TIMEOUT_S, RELOAD_PAUSE_S = 300.0, 10.0
 
 #: Given whole, because they replace every default of the client.
 CHANNEL_OPTIONS: list[tuple[str, int]] = [
@@ -66,6 +72,8 @@ _OVERLOADED = ("exceeds maximum queue size", "request timeout expired")
 #: The server is there and is about to be, or not to be, ready: another moment, not another input.
 _NOT_READY = ("is not ready", "is not found", "no available versions", "server is stopping", "server exiting")
 
+#: The process of a model died under a running server. It says so to every request until the model is loaded again.
+_DIED = "is not healthy"
 _TOO_LARGE = "message larger than max"
 
 _UNAVAILABLE = frozenset(
@@ -81,7 +89,7 @@ def mapped(code: grpc.StatusCode | None, message: str, model: str) -> InspectdEr
         return ModelFailed(said)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED or any(word in words for word in _OVERLOADED):
         return Overloaded(said)
-    if code in _UNAVAILABLE or any(word in words for word in _NOT_READY):
+    if code in _UNAVAILABLE or any(word in words for word in (_DIED, *_NOT_READY)):
         return Unavailable(said)
     return ModelFailed(said)
 
@@ -92,6 +100,7 @@ class TritonServer:
     def __init__(self, *, settings: TritonSettings) -> None:
         self._url = settings.url
         self._open: InferenceServerClient | None = None
+        self._reloads: dict[str, asyncio.Task[None]] = {}  # of models whose process died
         self.expert = TritonRegionExpert(server=self, timeout_s=settings.timeout_s)
         self.explainer = TritonExplainer(server=self, timeout_s=settings.explain_timeout_s)
         self.editor = TritonDefectEditor(server=self)
@@ -109,7 +118,7 @@ class TritonServer:
                 timeout=int(timeout_s * 1e6),  # in the queue, microseconds: an abandoned request is not computed
             )
         except InferenceServerException as error:
-            raise mapped(_code(error), str(error.message()), model.name) from error
+            raise self._mapped(_code(error), str(error.message()), model) from error
         except grpc.aio.BaseError as error:  # the connection was closed under the call
             raise Unavailable(f"{model.name}: {error}") from error
         return _outputs(model, result)
@@ -124,22 +133,26 @@ class TritonServer:
         messages = self._client().stream_infer(
             one_request(), stream_timeout=timeout_s, headers={"triton_grpc_error": "true"}
         )
+        ended = False
         try:
             async for result, error in messages:
                 if error is not None:
-                    raise mapped(_code(error), str(error.message()), model.name) from error
+                    raise self._mapped(_code(error), str(error.message()), model) from error
                 yield _outputs(model, result)
-                if _is_final(result):
-                    return
+            ended = True
         except grpc.aio.AioRpcError as error:  # streams raise it bare
-            raise mapped(error.code(), error.details() or "", model.name) from error
+            ended = True
+            raise self._mapped(error.code(), error.details() or "", model) from error
         except grpc.aio.BaseError as error:
             raise Unavailable(f"{model.name}: {error}") from error
         finally:
-            messages.cancel()
+            if not ended:
+                messages.cancel()
 
     async def ready(self) -> bool:
         """Whether the region expert takes frames now; never raises."""
+        if catalog.REGION_EXPERT.name in self._reloads:  # Triton calls a model ready whose process is dead
+            return False
         try:
             return bool(await self._client().is_model_ready(catalog.REGION_EXPERT.name, client_timeout=READY_TIMEOUT_S))
         except (InferenceServerException, grpc.aio.BaseError):
@@ -147,9 +160,29 @@ class TritonServer:
 
     async def close(self) -> None:
         """Closes the connection; calls that are under way fail."""
+        for reload in self._reloads.values():
+            reload.cancel()
+        await asyncio.gather(*self._reloads.values(), return_exceptions=True)
         if self._open is not None:
             client, self._open = self._open, None
             await client.close()
+
+    def _mapped(self, code: grpc.StatusCode | None, message: str, model: catalog.Model) -> InspectdError:
+        if _DIED in message.lower() and model.name not in self._reloads:
+            self._reloads[model.name] = asyncio.create_task(self._reload(model.name))
+        return mapped(code, message, model.name)
+
+    async def _reload(self, name: str) -> None:
+        """Loads a model whose process died again: Triton does not by itself. It must run with explicit model control."""
+        log.warning("reloading model", model=name)
+        try:
+            await self._client().load_model(name, client_timeout=RELOAD_TIMEOUT_S)
+            log.info("reloaded model", model=name)
+        except (InferenceServerException, grpc.aio.BaseError) as error:
+            log.error("model cannot be reloaded", model=name, error=str(error))
+            await asyncio.sleep(RELOAD_PAUSE_S)  # the next request that meets it tries again
+        finally:
+            del self._reloads[name]
 
     def _client(self) -> InferenceServerClient:
         if self._open is None:  # made here, because it binds to the loop that runs
@@ -234,7 +267,3 @@ def _code(error: InferenceServerException) -> grpc.StatusCode | None:
     """`StatusCode.UNAVAILABLE` as an enum; None for errors that carry none."""
     name = str(error.status() or "").rpartition(".")[2]
     return grpc.StatusCode.__members__.get(name)
-
-
-def _is_final(result: InferResult) -> bool:
-    return bool(result.get_response().parameters["triton_final_response"].bool_param)

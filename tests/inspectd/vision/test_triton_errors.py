@@ -57,6 +57,7 @@ def test_every_exception_of_the_driver_is_caught_in_the_adapter() -> None:
         ("UNAVAILABLE", "failed to connect to all addresses", Unavailable),
         ("UNAVAILABLE", "Request for unknown model: 'region_expert' is not ready", Unavailable),
         ("NOT_FOUND", "Request for unknown model: 'region_expert' is not found", Unavailable),
+        ("INTERNAL", "Stub process 'region_expert_0_0' is not healthy.", Unavailable),
         (None, "LETTERBOX: a letterbox needs a positive scale", ModelFailed),
         ("RESOURCE_EXHAUSTED", "CLIENT: Sent message larger than max (600 vs. 500)", ModelFailed),
     ],
