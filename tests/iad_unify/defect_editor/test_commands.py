@@ -32,7 +32,12 @@ def expert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("expert")
     shape = ExpertConfig(trained_heads=HEADS, widths=(8, 8, 8, 8, 8))
     expert_model.save(expert_model.create(shape), folder)
-    write_card(folder, Card("region_expert", "tiny", 1, ("procedural",), 1, 0, 0.1, HEADS, proposal_threshold=0.3))
+    write_card(
+        folder,
+        Card(
+            "region_expert", "tiny", 1, ("procedural",), 1, 0, 0.1, HEADS, default_threshold=0.5, proposal_threshold=0.3
+        ),
+    )
     return folder
 
 
