@@ -30,7 +30,9 @@ def generate(out: Path) -> None:
     for unused in (out / "inspectd" / "v1").glob("*_pb2_grpc.py"):
         if not unused.name.endswith("_service_pb2_grpc.py"):
             unused.unlink()  # a file without a service says nothing
-    (out / "inspectd" / "v1" / "__init__.py").write_text('"""Generated from protos/inspectd/v1 by protos/generate.py; never edited."""\n')
+    (out / "inspectd" / "v1" / "__init__.py").write_text(
+        '"""Generated from protos/inspectd/v1 by protos/generate.py; never edited."""\n'
+    )
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ BOOTSTRAP_TIMEOUT_S = 10.0
 _MAX_REQUEST_BYTES = 128 * 1024 * 1024
 _CLOSE_TIMEOUT_S = 5.0
 _METADATA_TIMEOUT_MS = 10_000
+_BATCH_BYTES = 64 * 1024
 #: How long a failed connection is not tried again.
 _FAILURE_STANDS_S = 1.0
 
@@ -69,6 +70,27 @@ def bootstrap_servers(settings: KafkaSettings) -> list[str]:
 
 
 _BOOTSTRAP_MEND = "Set INSPECTD_KAFKA__BOOTSTRAP_SERVERS, for example to 127.0.0.1:9092"
+
+
+def open_client(kind: Any, settings: KafkaSettings, **options: Any) -> Any:
+    """A KafkaProducer or KafkaConsumer, connected. Raises Unavailable (nobody answers) or Misconfigured.
+
+    The driver's constructor leaves sockets and a thread behind when it fails: they are closed here.
+    """
+    made = []
+
+    def make(**config: Any) -> Any:
+        made.append(kind.DEFAULT_CONFIG["kafka_client"](**config))
+        return made[-1]
+
+    try:
+        return kind(**connection_options(settings), kafka_client=make, **options)
+    except InspectdError:
+        raise
+    except Exception as error:  # the driver raises its own, OSError, ValueError, AssertionError and RuntimeError here
+        for client in made:
+            client.close()
+        raise no_broker(error, settings) from error
 
 
 def no_broker(error: BaseException, settings: KafkaSettings) -> InspectdError:
@@ -168,7 +190,7 @@ class KafkaSender:
             return await result
         except KafkaError as error:
             if not error.retriable and classify(type(error)) is not Rejected:
-                # After a fatal error an idempotent producer refuses everything; the next send makes a new one.
+                # Credentials or settings: what comes next gets a new connection, and a chance after a mend.
                 self._thread.submit(self._let_go)
             raise our_error(error, self._settings.bootstrap_servers) from error
 
@@ -187,18 +209,22 @@ class KafkaSender:
         if self._producer is None:
             try:
                 self._producer = self._connect()
-            except Exception as error:  # the driver raises its own, OSError, ValueError and AssertionError here
-                failure = error if isinstance(error, InspectdError) else no_broker(error, self._settings)
-                self._failure, self._failure_until = failure, time.monotonic() + _FAILURE_STANDS_S
-                raise failure from error
+            except InspectdError as error:
+                self._failure, self._failure_until = error, time.monotonic() + _FAILURE_STANDS_S
+                raise
         return self._producer
 
     def _connect(self) -> KafkaProducer:
         timeout_ms = int(self._delivery_timeout_s * 1000)
-        return KafkaProducer(
-            **connection_options(self._settings),
+        return open_client(
+            KafkaProducer,
+            self._settings,
             acks="all",
-            enable_idempotence=True,
+            # One record that the broker finds too large makes an idempotent producer fail everything beside and after it.
+            # Ours may repeat a record anyway, and with one request at a time it keeps the order all the same.
+            enable_idempotence=False,
+            max_in_flight_requests_per_connection=1,
+            batch_size=_BATCH_BYTES,
             max_request_size=_MAX_REQUEST_BYTES,
             linger_ms=self._linger_ms,
             max_block_ms=min(timeout_ms, _METADATA_TIMEOUT_MS),

@@ -28,7 +28,7 @@ class CheckpointError(Exception):
         self.problem = problem
 
 
-class UntrainedHead(CheckpointError):  # noqa: N818 - the name says what is wrong
+class UntrainedHead(CheckpointError):
     """A checkpoint whose head was never trained must not serve: names the head and the command that trains it."""
 
     def __init__(self, path: Path | str, head: str, command: str) -> None:

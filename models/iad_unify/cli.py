@@ -12,7 +12,9 @@ from iad_unify.explainer import commands as explainer
 from iad_unify.procedural import commands as procedural
 from iad_unify.region_expert import commands as region_expert
 
-app = typer.Typer(no_args_is_help=True, help="Train and evaluate the models of inspectd.", pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True, help="Train and evaluate the models of inspectd.", pretty_exceptions_enable=False
+)
 train = typer.Typer(no_args_is_help=True, help="Train a model; every command resumes after an interruption.")
 evaluate = typer.Typer(no_args_is_help=True, help="Measure a checkpoint and write a report.")
 app.add_typer(train, name="train")

@@ -20,13 +20,19 @@ def test_the_committed_code_is_what_the_protos_generate(tmp_path: Path) -> None:
 
 
 def test_every_element_of_the_protos_has_a_comment(tmp_path: Path) -> None:
-    import google.longrunning
     from importlib.resources import files
+
+    import google.longrunning
 
     longrunning = Path(next(iter(google.longrunning.__path__)))
     sources = sorted((ROOT / "protos" / "inspectd" / "v1").glob("*.proto"))
     out = tmp_path / "protos.bin"
-    arguments = ["protoc", f"-I{ROOT / 'protos'}", f"-I{longrunning.parent.parent}", f"-I{files('grpc_tools') / '_proto'}"]
+    arguments = [
+        "protoc",
+        f"-I{ROOT / 'protos'}",
+        f"-I{longrunning.parent.parent}",
+        f"-I{files('grpc_tools') / '_proto'}",
+    ]
     arguments += [f"-Igoogle/longrunning/operations.proto={longrunning / 'operations_proto.proto'}"]
     arguments += ["--include_source_info", f"--descriptor_set_out={out}", *map(str, sources)]
     assert protoc.main(arguments) == 0

@@ -17,6 +17,7 @@ class WebhookNotifier:
         self._url, self._client = url, httpx.AsyncClient(timeout=TIMEOUT_S)
 
     async def notify(self, event: DefectEvent) -> None:
+        """See the port."""
         body = MessageToJson(event_to_proto(event), preserving_proto_field_name=True)
         headers = {"content-type": "application/json", "ce-id": event.etag, "ce-type": "inspectd.v1.defect-event"}
         try:
@@ -29,4 +30,5 @@ class WebhookNotifier:
             raise Rejected("webhook", f"alerts.webhook_url {self._url} answered {response.status_code}")
 
     async def close(self) -> None:
+        """See the port."""
         await self._client.aclose()

@@ -13,7 +13,7 @@ LEAST_PIXELS = 12
 
 
 def place(mask: NDArray[np.bool_], width: int, height: int, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """bool [height, width]: the mask's shape, placed anew and wholly inside the frame.
+    """Bool [height, width]: the mask's shape, placed anew and wholly inside the frame.
 
     `mask` is of a frame of any size; it is brought to width x height first. Raises ValueError when it is empty.
     """

@@ -12,9 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import structlog
-from iad_unify.masks import Rle, decode
 from numpy.typing import NDArray
 
+from iad_unify.masks import Rle, decode
 from inspectd.augmentation.dataset import DatasetWriter
 from inspectd.augmentation.placement import place
 from inspectd.augmentation.store import JobStore

@@ -28,15 +28,17 @@ def calibrate(
     seconds. A rate that the number of pictures cannot support is refused.
 
     Examples:
-
       inspectd calibrate --camera cam-1 --good good-parts/
 
       inspectd calibrate --camera cam-1 --good good-parts/ --false-alarm-rate 0.05 --frames-per-hour 7200
+
     """
     settings = load_settings(config, **({"state_dir": state_dir} if state_dir else {}))
     pictures = sorted(path for path in good.rglob("*") if path.suffix.lower() in SUFFIXES) if good.is_dir() else []
     if not pictures:
-        raise Misconfigured("--good", f"{good} holds no JPEG or PNG picture", "Give a folder with pictures of good parts")
+        raise Misconfigured(
+            "--good", f"{good} holds no JPEG or PNG picture", "Give a folder with pictures of good parts"
+        )
     asyncio.run(_calibrate(settings, camera, pictures, false_alarm_rate, frames_per_hour))
 
 

@@ -30,17 +30,19 @@ def demo(
     images: Annotated[Path | None, typer.Option(help="Inspect the pictures of this folder instead.")] = None,
     rate: Annotated[float, typer.Option(help="Frames per second of each camera.", min=0.1)] = DEMO_RATE,
     port: Annotated[int, typer.Option(help="The dashboard's port; 0 takes a free one.")] = 0,
-    state_dir: Annotated[Path | None, typer.Option(help="Keep the demo's state here; a temporary folder when unset.")] = None,
+    state_dir: Annotated[
+        Path | None, typer.Option(help="Keep the demo's state here; a temporary folder when unset.")
+    ] = None,
 ) -> None:
     """Inspects three simulated cameras (or your pictures) with the shipped models; no service is needed.
 
     Examples:
-
       inspectd demo
 
       inspectd demo --frames 300 --exit --json
 
       inspectd demo --images my-parts/ --exit
+
     """
     with contextlib.ExitStack() as stack:
         state = state_dir or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="inspectd-demo-")))

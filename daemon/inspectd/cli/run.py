@@ -31,7 +31,6 @@ def run(
     """Inspects frames until stopped: the daemon.
 
     Examples:
-
       inspectd run                                  frames from Kafka, as the settings say
 
       inspectd run --source folder:parts --camera cam-1
@@ -39,6 +38,7 @@ def run(
       inspectd run --source rtsp://127.0.0.1:8554/line --camera cam-1
 
       INSPECTD_KAFKA__BOOTSTRAP_SERVERS=broker:9092 inspectd run --config inspectd.toml
+
     """
     frames = _given(source=source, camera=camera, rate=rate, loop=loop or None)
     flags = _given(state_dir=state_dir, log_level=log_level, frames=frames or None)

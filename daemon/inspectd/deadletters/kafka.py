@@ -13,9 +13,9 @@ from kafka.errors import KafkaError
 from kafka.structs import TopicPartition
 
 from inspectd.deadletters.store import DeadLetter
-from inspectd.errors import InspectdError, Rejected, Unavailable
+from inspectd.errors import Rejected, Unavailable
 from inspectd.frames.source import FrameRecord
-from inspectd.kafka_client import KafkaSender, connection_options, no_broker
+from inspectd.kafka_client import KafkaSender, open_client
 from inspectd.kafka_errors import our_error
 from inspectd.settings import KafkaSettings
 
@@ -90,19 +90,17 @@ class _Reader:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._servers = settings.bootstrap_servers
+        self._consumer = open_client(KafkaConsumer, settings, enable_auto_commit=False, allow_auto_create_topics=False)
+        topic = settings.dead_letters_topic
         try:
-            self._consumer = KafkaConsumer(
-                **connection_options(settings), enable_auto_commit=False, allow_auto_create_topics=False
-            )
-            topic = settings.dead_letters_topic
             partitions = [TopicPartition(topic, n) for n in sorted(self._consumer.partitions_for_topic(topic))]
             self._consumer.assign(partitions)
-            self._consumer.seek_to_beginning(*partitions)
+            if partitions:
+                self._consumer.seek_to_beginning(*partitions)
             self._ends: dict[TopicPartition, int] = self._consumer.end_offsets(partitions, timeout_ms=_CALL_TIMEOUT_MS)
-        except InspectdError:
-            raise
-        except Exception as error:  # the driver raises its own, OSError, ValueError and AssertionError here
-            raise no_broker(error, settings) from error
+        except KafkaError as error:
+            self.close()
+            raise our_error(error, self._servers) from error
         self._waiting: dict[TopicPartition, deque[tuple[datetime, DeadLetter]]] = {p: deque() for p in partitions}
 
     def next(self) -> DeadLetter | None:

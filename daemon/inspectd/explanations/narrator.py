@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from iad_unify.language.questions import ALERT_QUESTION
-
 from inspectd.errors import NotFound
 from inspectd.events.store import EventStore
 from inspectd.evidence.store import EvidenceStore

@@ -9,10 +9,10 @@ import struct
 
 import cv2
 import numpy as np
-from iad_unify.catalog import EXPERT_SIZE
-from iad_unify.geometry import Letterbox
 from numpy.typing import NDArray
 
+from iad_unify.catalog import EXPERT_SIZE
+from iad_unify.geometry import Letterbox
 from inspectd.errors import Rejected
 from inspectd.records import Image
 

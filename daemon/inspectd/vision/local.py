@@ -33,12 +33,15 @@ class LocalRegionExpert:
         self._process = process
 
     async def describe(self) -> ExpertCard:
+        """See the port."""
         return card_from_tensors(await self._infer(blank_image(), 0.0))
 
     async def find_regions(self, image: Image, proposal: float = 0.0) -> Findings:
+        """See the port."""
         return findings_from_tensors(await self._infer(image, proposal), 0, image)
 
     async def close(self) -> None:
+        """See the port."""
         await self._process.close()
 
     async def _infer(self, image: Image, proposal: float) -> Tensors:
@@ -53,12 +56,14 @@ class LocalExplainer:
         self._process = process
 
     async def answer(self, question: Question) -> AsyncIterator[Piece]:
+        """See the port."""
         version = await self._process.start()
         async with aclosing(self._process.stream(explainer_inputs(question))) as messages:
             async for _, (text, _final) in messages:
                 yield Piece(text, version)
 
     async def close(self) -> None:
+        """See the port."""
         await self._process.close()
 
 
@@ -69,7 +74,9 @@ class LocalDefectEditor:
         self._process = process
 
     async def paint(self, edit: Edit) -> NDArray[np.uint8]:
+        """See the port."""
         return picture_from_tensors(await self._process.call(editor_inputs(edit)), edit)
 
     async def close(self) -> None:
+        """See the port."""
         await self._process.close()

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ class ModelProcess:
                 return result
         raise ModelFailed(f"{self._role} ended without a result")
 
-    async def stream(self, tensors: Tensors) -> AsyncIterator[tuple[str, Any]]:
+    async def stream(self, tensors: Tensors) -> AsyncGenerator[tuple[str, Any], None]:
         """The messages of one call until its last; closing the iterator cancels the call."""
         await self.start()
         call_id = next(self._ids)

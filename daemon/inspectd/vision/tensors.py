@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from iad_unify.geometry import CELLS, cell_shares_of_window
-from iad_unify.masks import MaskError, Rle, area, decode_window
 from numpy.typing import NDArray
 
+from iad_unify.geometry import CELLS, cell_shares_of_window
+from iad_unify.masks import MaskError, Rle, area, decode_window
 from inspectd.errors import ModelFailed
 from inspectd.records import Findings, Image, Mask, Region, RegionTokens
 from inspectd.vision.editor import Edit

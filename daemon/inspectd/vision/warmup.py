@@ -1,9 +1,9 @@
 """A frame with nothing on it: asked first, it warms a model up and makes it say its version and defaults."""
 
 import numpy as np
+
 from iad_unify.catalog import EXPERT_SIZE
 from iad_unify.geometry import Letterbox
-
 from inspectd.records import Image
 
 

@@ -73,7 +73,7 @@ def shape_numbers(geometry: Tensor) -> Tensor:
 
 
 def place_numbers(geometry: Tensor) -> Tensor:
-    """float [N, 9]: the share of the region's box in each cell of the 3x3 grid, row by row.
+    """Float [N, 9]: the share of the region's box in each cell of the 3x3 grid, row by row.
 
     People say places by thirds of the frame, and no octave of the Fourier coding has its edges there.
     """

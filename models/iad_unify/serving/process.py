@@ -82,6 +82,7 @@ class ServedExpert:
         self.model_version = self._service.model_version
 
     def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:
+        """See `Served`."""
         try:
             names = calls[0][1].keys()
             outputs = self._service.infer({name: np.stack([tensors[name] for _, tensors in calls]) for name in names})
@@ -106,6 +107,7 @@ class ServedExplainer:
         self.model_version = self._service.model_version
 
     def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:
+        """See `Served`."""
         ids = [call_id for call_id, _ in calls]
         try:
             self._service.generate(
@@ -133,6 +135,7 @@ class ServedEditor:
         self.model_version = self._service.model_version
 
     def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:
+        """See `Served`."""
         for call_id, tensors in calls:
             try:
                 inbox.send("result", call_id, self._service.infer(tensors))

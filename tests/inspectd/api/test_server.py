@@ -29,7 +29,7 @@ async def health(client: Client, name: str = "") -> int:
 
 async def becomes(client: Client, name: str, status: int) -> bool:
     async with asyncio.timeout(5):
-        while await health(client, name) != status:  # noqa: ASYNC110 - the other side is a server
+        while await health(client, name) != status:
             await asyncio.sleep(0.05)
     return True
 

@@ -44,7 +44,9 @@ async def test_a_contradicted_sentence_is_asked_once_more(tmp_path: Path, monkey
         assert asked[1].temperature > 0
 
 
-@pytest.mark.parametrize("lie", [FALSE, "", "No defect was found.", "Two scratches at the top left.", "A small scratch."])
+@pytest.mark.parametrize(
+    "lie", [FALSE, "", "No defect was found.", "Two scratches at the top left.", "A small scratch."]
+)
 async def test_what_stays_contradicted_is_replaced_by_the_template(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: str
 ) -> None:

@@ -76,5 +76,7 @@ async def test_a_full_queue_expires_what_does_not_fit_and_says_so(tmp_path: Path
             states = [(await line.events.get(event.event_id)).explanation.state for event in events]
             assert states.count(ExplanationState.EXPIRED) == 4
             line.explainer.away = False
-            assert [(await settled(line, event)).explanation.state for event in events[:2]] == [ExplanationState.READY] * 2
+            assert [(await settled(line, event)).explanation.state for event in events[:2]] == [
+                ExplanationState.READY
+            ] * 2
             assert writer.idle

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
@@ -61,3 +62,21 @@ def committed(settings: KafkaSettings) -> dict[int, int]:
 
 def values(deliveries: Iterable[Delivery]) -> list[bytes]:
     return [delivery.record.value or b"" for delivery in deliveries]
+
+
+def drain(settings: KafkaSettings, topic: str) -> list[Any]:
+    """Every record of a topic, by partition and offset."""
+    consumer = KafkaConsumer(
+        bootstrap_servers=settings.bootstrap_servers, enable_auto_commit=False, auto_offset_reset="earliest"
+    )
+    try:
+        places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic))]
+        consumer.assign(places)
+        consumer.seek_to_beginning(*places)
+        ends, found = consumer.end_offsets(places), list[Any]()
+        while any(consumer.position(place) < ends[place] for place in places):
+            for records in consumer.poll(timeout_ms=500).values():
+                found += records
+        return sorted(found, key=lambda record: (record.partition, record.offset))
+    finally:
+        consumer.close(timeout_ms=1000)
