@@ -106,9 +106,10 @@ class Kafka:
         if (data / "meta.properties").is_file():
             return
         shutil.rmtree(data, ignore_errors=True)  # formatting that broke off
+        # May begin with "-", which a value of its own would be read as an option: hence the "=" below.
         cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         run(
-            [*classes, "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)],
+            [*classes, "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties)],
             setting="kafka",
             mend=f"See that {self._place} can be written",
         )
