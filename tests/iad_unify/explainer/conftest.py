@@ -1,6 +1,6 @@
 """A small random explainer that writes varied text, shared by the tests of this folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from iad_unify.checkpoint import Card, write_card
+from iad_unify.explainer import corpus
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import PromptWriter, Question
 from iad_unify.explainer.storage import fresh_tiny
@@ -62,3 +63,11 @@ def expert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     count = sum(weight.numel() for weight in model.parameters())
     write_card(folder, Card("region_expert", "tiny", count, (), 0, 0, 0.0, HEADS, {}, 0.5, 0.02, DEFECT_TYPES))
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def short_tokenizer_training() -> Iterator[None]:
+    """A few hundred sentences give the same code path as some thousands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus, "TOKENIZER_EXAMPLES", 200)
+        yield
