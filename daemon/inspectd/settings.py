@@ -24,19 +24,21 @@ class KafkaSettings(Section):
 
     bootstrap_servers: str = Field("127.0.0.1:9092", description="Comma-separated host:port list.")
     group_id: str = Field("inspectd", description="Consumer group; daemons of one group share the partitions.")
-    frames_topic: str = "inspectd.frames"
-    inspections_topic: str = "inspectd.inspections"
-    events_topic: str = "inspectd.events"
-    event_state_topic: str = "inspectd.event-state"
-    dead_letters_topic: str = "inspectd.frames.dlq"
-    jobs_topic: str = "inspectd.augmentation-jobs"
-    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    sasl_mechanism: str = ""
-    sasl_username: str = ""
-    sasl_password: SecretStr = SecretStr("")
-    ssl_cafile: str = ""
-    max_poll_interval_s: float = Field(300.0, gt=0)
-    session_timeout_s: float = Field(45.0, gt=0)
+    frames_topic: str = Field("inspectd.frames", description="Frames come in; keyed by camera.")
+    inspections_topic: str = Field("inspectd.inspections", description="One verdict per frame; keyed by camera.")
+    events_topic: str = Field("inspectd.events", description="Every revision of every event; keyed by camera.")
+    event_state_topic: str = Field("inspectd.event-state", description="Compacted: each event's newest revision.")
+    dead_letters_topic: str = Field("inspectd.frames.dlq", description="Frames that cannot be inspected.")
+    jobs_topic: str = Field("inspectd.augmentation-jobs", description="Augmentation jobs; keyed by job.")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How the broker's listener is protected."
+    )
+    sasl_mechanism: str = Field("", description="Such as SCRAM-SHA-512; needed with SASL.")
+    sasl_username: str = Field("", description="User of the SASL login.")
+    sasl_password: SecretStr = Field(SecretStr(""), description="Its password.")
+    ssl_cafile: str = Field("", description="PEM file of the authority that signed the broker's certificate.")
+    max_poll_interval_s: float = Field(300.0, gt=0, description="Longest time between two polls of a group member.")
+    session_timeout_s: float = Field(45.0, gt=0, description="A member without heartbeat for so long is out.")
 
 
 class FrameSettings(Section):
@@ -57,12 +59,14 @@ class FrameSettings(Section):
 class VisionSettings(Section):
     """Where the models run."""
 
-    backend: Literal["local", "triton"] = "local"
+    backend: Literal["local", "triton"] = Field(
+        "local", description="Processes of the daemon's own, or a Triton Inference Server."
+    )
     expert_checkpoint: Path | None = Field(None, description="Checkpoint folder; the shipped tiny one when unset.")
-    explainer_checkpoint: Path | None = None
-    editor_checkpoint: Path | None = None
+    explainer_checkpoint: Path | None = Field(None, description="As expert_checkpoint. All three: backend local only.")
+    editor_checkpoint: Path | None = Field(None, description="As expert_checkpoint.")
     threads: int = Field(1, gt=0, description="CPU threads of each local model process.")
-    max_batch_size: int = Field(8, gt=0)
+    max_batch_size: int = Field(8, gt=0, description="Most frames of one local call.")
 
 
 class TritonSettings(Section):
@@ -91,8 +95,8 @@ class EvidenceSettings(Section):
     """Kept pictures."""
 
     uri: str = Field("", description="fsspec URI of a directory or object store; empty is under state_dir.")
-    retention_days: float = Field(30.0, gt=0)
-    retention_bytes: int = Field(20 * 1024**3, gt=0)
+    retention_days: float = Field(30.0, gt=0, description="Pictures of events older than this are removed.")
+    retention_bytes: int = Field(20 * 1024**3, gt=0, description="Beyond it the oldest pictures are removed.")
     good_frames_per_camera: int = Field(32, ge=0, description="Good frames kept per camera for edits.")
     good_frame_every_s: float = Field(5.0, ge=0, description="Least time between two kept good frames of a camera.")
 
@@ -100,7 +104,7 @@ class EvidenceSettings(Section):
 class ExplanationSettings(Section):
     """The words."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="Whether events get words.")
     queue_size: int = Field(1024, gt=0, description="Events waiting for words; beyond it they are EXPIRED.")
     batch_size: int = Field(8, gt=0, description="Questions asked at once.")
     deadline_s: float = Field(600.0, gt=0, description="An event older than this is EXPIRED instead of explained.")
@@ -116,28 +120,28 @@ class AlertSettings(Section):
 class ApiSettings(Section):
     """The gRPC server."""
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", description="Address to listen on; beyond loopback a token and TLS are required.")
     port: int = Field(50051, ge=0, le=65535, description="0 takes a free port.")
     token: SecretStr = Field(SecretStr(""), description="Bearer token; required on a non-loopback host.")
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
-    max_message_bytes: int = Field(64 * 1024 * 1024, gt=0)
+    tls_certificate: Path | None = Field(None, description="PEM chain; required on a non-loopback host.")
+    tls_key: Path | None = Field(None, description="Its private key, PEM.")
+    max_message_bytes: int = Field(64 * 1024 * 1024, gt=0, description="Largest request or answer.")
 
 
 class DashboardSettings(Section):
     """The operator's page, /metrics and /health."""
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", description="Address to listen on; beyond loopback a token is required.")
     port: int = Field(8080, ge=0, le=65535, description="0 takes a free port.")
     token: SecretStr = Field(SecretStr(""), description="Bearer token or password; required on a non-loopback host.")
-    tls_certificate: Path | None = None
-    tls_key: Path | None = None
+    tls_certificate: Path | None = Field(None, description="PEM chain; without it the page is plain HTTP.")
+    tls_key: Path | None = Field(None, description="Its private key, PEM.")
 
 
 class AugmentationSettings(Section):
     """Synthetic defects."""
 
-    enabled: bool = True
+    enabled: bool = Field(True, description="Whether this daemon works on augmentation jobs.")
     datasets: Path | None = Field(None, description="Where datasets are written; state_dir/datasets when unset.")
     attempts_per_edit: int = Field(3, gt=0, description="Tries for one edit before the job gives it up.")
 
@@ -150,8 +154,8 @@ class Settings(BaseSettings):
     )
 
     state_dir: Path = Field(Path("~/.local/state/inspectd"), description="Everything the daemon keeps on this machine.")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_json: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_json: bool = Field(False, description="JSON lines instead of readable ones.")
     kafka: KafkaSettings = KafkaSettings()
     frames: FrameSettings = FrameSettings()
     vision: VisionSettings = VisionSettings()
