@@ -32,7 +32,8 @@ def identity(pid: int) -> Identity | None:
     except (FileNotFoundError, ProcessLookupError, PermissionError):
         return None
     state, *rest = stat.rpartition(")")[2].split()
-    if state in ("Z", "X"):
+    # a zombie with threads is still dying: until the last of them is gone, it holds its ports and files
+    if state in ("Z", "X") and int(rest[16]) <= 1:
         return None
     return {"pid": pid, "session": int(rest[2]), "start_ticks": int(rest[18]), "boot_id": boot}
 
