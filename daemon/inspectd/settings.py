@@ -38,7 +38,7 @@ class KafkaSettings(Section):
     sasl_password: SecretStr = Field(SecretStr(""), description="Its password.")
     ssl_cafile: str = Field("", description="PEM file of the authority that signed the broker's certificate.")
     max_poll_interval_s: float = Field(300.0, gt=0, description="Longest time between two polls of a group member.")
-    session_timeout_s: float = Field(45.0, gt=0, description="A member without heartbeat for so long is out.")
+    session_timeout_s: float = Field(10.0, gt=0, description="A member without heartbeat for so long is out.")
 
 
 class FrameSettings(Section):

@@ -37,6 +37,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--expert", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--explainer", type=Path, help="instead of the shipped one")
+    parser.add_argument("--editor", type=Path, help="instead of the shipped one")
     parser.add_argument("--rate", type=float, default=20.0, help="frames per second of both cameras together")
     parser.add_argument("--false-alarm-rate", type=float, default=0.05)
     parser.add_argument("--kills", type=int, default=0)
@@ -47,19 +49,10 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     truth = lay_out(options)
     stack = options.out / "stack"
-    command(
-        [
-            *INSPECTD,
-            "stack",
-            "up",
-            "--state-dir",
-            str(stack),
-            "--ports",
-            "free",
-            "--expert-checkpoint",
-            str(options.expert),
-        ]
-    )
+    up = ["--state-dir", str(stack), "--ports", "free"]
+    for role in ("expert", "explainer", "editor"):
+        up += [f"--{role}-checkpoint", str(getattr(options, role))] if getattr(options, role) else []
+    command([*INSPECTD, "stack", "up", *up])
     try:
         report = drive(options, stack / "stack.toml", truth)
     finally:
@@ -103,6 +96,7 @@ def drive(options: argparse.Namespace, config: Path, truth: dict[str, dict[str, 
         )
     servers = bootstrap(config)
     daemon = Daemon([*INSPECTD, "run", "--config", str(config)], environment, options.out / "daemon.log")
+    daemon.wait_running()
     publishers = [
         subprocess.Popen([
             *INSPECTD, "publish", "--config", str(config), "--source", f"folder:{options.out / camera / 'frames'}",
@@ -111,9 +105,7 @@ def drive(options: argparse.Namespace, config: Path, truth: dict[str, dict[str, 
         for camera in CAMERAS
     ]  # fmt: skip
     try:
-        kill_at = sorted(
-            random.Random(options.seed).uniform(2.0, len(truth) / options.rate) for _ in range(options.kills)
-        )
+        kill_at = sorted(random.Random(options.seed).sample(range(1, len(truth) - 1), options.kills))
         topics = Topics(servers)
         killed = topics.follow(truth, daemon, kill_at, options.wait_s)
         for publisher in publishers:
@@ -129,6 +121,11 @@ class Daemon:
     def __init__(self, arguments: list[str], environment: dict[str, str], log: Path) -> None:
         self._arguments, self._environment, self._log = arguments, environment, log
         self._start()
+
+    def wait_running(self) -> None:
+        """Returns when the daemon says that it runs, so that its start is not taken for latency."""
+        while '"event": "running"' not in self._log.read_text() and self._process.poll() is None:
+            time.sleep(0.2)
 
     def kill(self) -> None:
         self._process.send_signal(signal.SIGKILL)
@@ -163,15 +160,18 @@ class Topics:
         self.event_records: Counter[str] = Counter()
         self.frames_of_events: dict[str, set[str]] = {}
 
-    def follow(self, truth: dict[str, Any], daemon: Daemon, kill_at: list[float], wait_s: float) -> list[float]:
-        """Until every frame has its verdict and every event its words, or the time is up; kills on the way."""
-        started, settled, killed = time.monotonic(), time.monotonic(), []
+    def follow(self, truth: dict[str, Any], daemon: Daemon, kill_at: list[int], wait_s: float) -> list[int]:
+        """Until every frame has its verdict and every event its words, or the time is up.
+
+        Kills the daemon whenever so many frames have their verdicts, so that every kill meets it at work.
+        """
+        settled, killed = time.monotonic(), []
         while True:
             now = time.monotonic()
-            if kill_at and now - started >= kill_at[0]:
-                kill_at.pop(0)
+            if kill_at and len(self.verdicts) >= kill_at[0]:
+                killed.append(len(self.verdicts))
+                kill_at = [count for count in kill_at[1:] if count > len(self.verdicts)]
                 daemon.kill()
-                killed.append(round(now - started, 1))
             if self._take():
                 settled = now
             complete = len(self.verdicts) >= len(truth) and not kill_at
@@ -197,7 +197,7 @@ class Topics:
 
 
 def summarise(
-    options: argparse.Namespace, topics: Topics, truth: dict[str, dict[str, Any]], killed: list[float]
+    options: argparse.Namespace, topics: Topics, truth: dict[str, dict[str, Any]], killed: list[int]
 ) -> dict[str, Any]:
     outcome = inspection_pb2.Inspection.Outcome
     defective = {frame for frame, verdict in topics.verdicts.items() if verdict.outcome == outcome.DEFECT}
@@ -224,7 +224,7 @@ def summarise(
         "capture_to_event_ms": {"p50": percentile(latencies, 50), "p99": percentile(latencies, 99)},
         "explanations": dict(Counter(states.Name(event.explanation.state) for event in topics.events.values())),
         "origins": dict(Counter(origins.Name(event.explanation.origin) for event in topics.events.values())),
-        "killed_at_s": killed,
+        "killed_after_verdicts": killed,
     }
     frames = {"frames": sorted(topics.verdicts), "events": sorted(topics.events)}
     (options.out / "frames.json").write_text(json.dumps(frames))
