@@ -200,7 +200,8 @@ class KafkaSender:
             return
         self._closed = True
         await asyncio.get_running_loop().run_in_executor(self._thread, self._let_go)
-        self._thread.shutdown(wait=False)
+        self._failure = None
+        await asyncio.to_thread(self._thread.shutdown)
 
     def _connected(self) -> KafkaProducer:
         """Only in the producer's thread. A failure stands for a moment, or every waiting send would try for itself."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from tests.conformance.samples import record
 from tests.inspectd.frames.pictures import bare, jpeg
-from tests.inspectd.frames.streams import collected, drain, refused  # noqa: F401
+from tests.inspectd.frames.streams import drain
 from tests.services import Services
 
 from inspectd.deadletters.kafka import KafkaDeadLetterStore
@@ -71,7 +71,6 @@ async def test_what_somebody_else_wrote_there_is_passed_over(settings: KafkaSett
     assert [letter.reason async for letter in store.read()] == ["corrupt"]
 
 
-@refused
 async def test_a_broker_that_is_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inspectd.kafka_client.BOOTSTRAP_TIMEOUT_S", 0.5)
     settings = KafkaSettings(bootstrap_servers="127.0.0.1:1")

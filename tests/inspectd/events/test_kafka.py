@@ -2,7 +2,7 @@
 
 import pytest
 from tests.conformance.samples import event, inspection, job
-from tests.inspectd.frames.streams import collected, drain, refused  # noqa: F401
+from tests.inspectd.frames.streams import drain
 from tests.services import Services
 
 from inspectd.augmentation.kafka import KafkaJobAnnouncer
@@ -56,7 +56,6 @@ async def test_verdicts_and_jobs_are_published(stack: Services) -> None:
     assert announced.key == b"job-0"
 
 
-@refused
 async def test_a_broker_that_is_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("inspectd.kafka_client.BOOTSTRAP_TIMEOUT_S", 0.5)
     settings = KafkaSettings(bootstrap_servers="127.0.0.1:1")

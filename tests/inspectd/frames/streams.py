@@ -1,12 +1,10 @@
 """What the Kafka tests share: records into a topic, deliveries out of a source, and waiting for a condition."""
 
 import asyncio
-import gc
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
-import pytest
 from kafka import KafkaConsumer
 from kafka.structs import TopicPartition
 
@@ -14,27 +12,6 @@ from inspectd.frames.kafka import KafkaFrameSource
 from inspectd.frames.source import Delivery
 from inspectd.kafka_client import KafkaSender
 from inspectd.settings import KafkaSettings
-
-
-#: The driver drops the socket of a connection that was refused without closing it; the collector does that, with a warning.
-REFUSED = (
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-    pytest.mark.usefixtures("collected"),
-)
-
-
-@pytest.fixture
-def collected() -> Iterator[None]:
-    """Collects what the test leaves behind before the next test's warnings are errors again."""
-    yield
-    gc.collect()
-
-
-def refused(test: Any) -> Any:
-    """Marks a test in which a broker refuses connections."""
-    for mark in REFUSED:
-        test = mark(test)
-    return test
 
 
 async def until(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:

@@ -13,16 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from tests.inspectd.frames.streams import (  # noqa: F401
-    collected,
-    committed,
-    fill,
-    nothing_comes,
-    refused,
-    take,
-    until,
-    values,
-)
+from tests.inspectd.frames.streams import committed, fill, nothing_comes, take, until, values
 from tests.services import Services
 
 from inspectd.errors import Misconfigured, Unavailable
@@ -228,7 +219,6 @@ def _send_with_header(settings: KafkaSettings, value: bytes, name: bytes) -> Non
     producer.close()
 
 
-@refused
 async def test_a_broker_that_goes_away_makes_it_unready_and_it_goes_on_when_the_broker_is_back(
     stack: Services, settings: KafkaSettings
 ) -> None:
@@ -247,7 +237,6 @@ async def test_a_broker_that_goes_away_makes_it_unready_and_it_goes_on_when_the_
         assert set(found) <= {b"1", b"2"}
 
 
-@refused
 async def test_closing_is_quick_while_the_broker_is_away(stack: Services, settings: KafkaSettings) -> None:
     await fill(settings, [b"1"])
     source = KafkaFrameSource(settings=settings, max_in_flight=2)
@@ -294,7 +283,6 @@ async def test_the_lag_counts_what_waits(settings: KafkaSettings) -> None:
     ("servers", "kind"),
     [("127.0.0.1:1", Unavailable), ("nonsense", Misconfigured), ("host:port", Misconfigured), (" , ", Misconfigured)],
 )
-@refused
 async def test_a_broker_that_is_not_there_at_the_start_is_told_with_the_setting(
     servers: str, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
