@@ -69,6 +69,7 @@ class Postgres:
             "unix_socket_directories": "",
             "max_connections": "100",
             "max_wal_size": "256MB",
+            "dynamic_shared_memory_type": "mmap",  # under the data directory: a kill leaves nothing in /dev/shm
         }
         argv = (*prefix, str(programs / "postgres"), "-D", str(self._data), "-p", str(self.ports["postgres"]))
         argv += tuple(word for name, value in options.items() for word in ("-c", f"{name}={value}"))
