@@ -30,7 +30,7 @@ SIGHTINGS_FORMAT = 1
 LANGUAGE_HEAD = "language_model"
 NOTE = (
     "Answers questions about regions that the region expert found, from their tokens (appearance and geometry) alone;"
-    " trained with region expert {expert}, whose tokens it understands and no other's. Intended for explanations that are"
+    " trained with region expert {expert}, whose tokens it understands and no other's, by `{command}`. Intended for explanations that are"
     " checked against mask and logits before anyone reads them. Trained on procedural drawings: it knows their products,"
     " the ten defect types and the question forms of its corpus; other questions get an answer that may not fit."
 )
@@ -66,6 +66,15 @@ class Session:
         """Keep the run's state for a later `--resume`."""
         self.trainer.save_state(self.order.out / STATE)
 
+    def _command(self) -> str:
+        order, schedule = self.order, self.trainer.schedule
+        source = f" --base {order.base}" if order.base else " --start-from EXPLAINER" if order.start_from else ""
+        return (
+            f"iad-unify train explainer --data procedural --expert EXPERT --config {order.config}{source}"
+            f" --minutes {schedule.minutes:g} --steps {schedule.steps} --drawings {order.drawings}"
+            f" --batch {schedule.batch} --learning-rate {schedule.learning_rate:g} --seed {schedule.seed} --out FOLDER"
+        )
+
     def finish(self) -> Card:
         """Write the checkpoint, its card without figures, and the state."""
         self.checkpoint()
@@ -83,7 +92,7 @@ class Session:
             minutes=round(done.wall_minutes, 1),
             trained_heads=heads if done.steps else (),
             type_slugs=DEFECT_TYPES,
-            note=NOTE.format(expert=self.expert_version),
+            note=NOTE.format(expert=self.expert_version, command=self._command()),
         )
         return write_card(self.order.out, card)
 

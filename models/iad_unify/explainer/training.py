@@ -45,7 +45,7 @@ class Schedule:
     minutes: float = 14.0
     steps: int = 0
     batch: int = 16
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 2e-3
     warmup_steps: int = 100
     seed: int = 0
     half: bool = True  # bf16 autocast: 1.8 times faster on processors that have it
