@@ -32,7 +32,7 @@ StateDir = Annotated[
     typer.Option("--state-dir", metavar="DIR", help="Read the letters of an embedded daemon's state, not Kafka's."),
 ]
 Servers = Annotated[
-    str | None, typer.Option("--bootstrap-servers", metavar="HOST:PORT", help="[setting: kafka.bootstrap_servers]")
+    str | None, typer.Option("--bootstrap-servers", metavar="HOST:PORT", help="In place of kafka.bootstrap_servers.")
 ]
 Reason = Annotated[str, typer.Option("--reason", metavar="WORD", help="Only letters with this reason.")]
 Camera = Annotated[str, typer.Option("--camera", metavar="ID", help="Only this camera's.")]
@@ -126,8 +126,8 @@ def replay(
 ) -> None:
     """Send dead letters again as they came: the same key, bytes and headers, to the frames topic.
 
-    A letter stays in the dead-letter topic. A frame that was inspected meanwhile keeps its id and is not inspected twice;
-    a bare picture gets an id of its new place.
+    The letter itself stays. A frame keeps its id, so that no verdict or event is doubled; a bare picture gets the id of
+    its new place.
 
     Examples:
       inspectd dead-letters replay 0:17 0:18

@@ -46,14 +46,15 @@ def publish(
         str, typer.Option("--boot", metavar="ID", help="First part of the frame ids; repeat it to repeat the ids.")
     ] = "",
     bootstrap_servers: Annotated[
-        str | None, typer.Option("--bootstrap-servers", metavar="HOST:PORT", help="[setting: kafka.bootstrap_servers]")
+        str | None,
+        typer.Option("--bootstrap-servers", metavar="HOST:PORT", help="In place of kafka.bootstrap_servers."),
     ] = None,
     config: Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file of settings.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object with the counts at the end.")] = False,
 ) -> None:
     """Publish pictures to Kafka as camera frames.
 
-    Publishing the same folder or video again gives the same frame ids, so that the daemon inspects nothing twice.
+    Publishing the same folder or video again gives the same frame ids, so that no verdict or event is doubled.
     Ctrl-C waits for what is on its way and says how to go on.
 
     Examples:
