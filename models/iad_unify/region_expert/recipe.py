@@ -167,6 +167,8 @@ def _card(
     names = tuple(name if name == PROCEDURAL else Path(name).name for name in order.data)
     command = f"iad-unify train region-expert {' '.join(f'--data {name}' for name in names)} --config {order.config}"
     command += f" --steps {done.step} --seed {plan.seed} --batch {plan.batch} --out FOLDER"
+    command += " --groups groups.json" if names != (PROCEDURAL,) else ""
+    command += f" --init {Path(order.init).name}" if order.init else ""
     figure = {
         "validation_image_auroc": Figure(checked.image_auroc, None, command),
         "validation_pixel_ap": Figure(checked.pixel_ap, None, command),
