@@ -25,7 +25,8 @@ def configure_logs(settings: Settings) -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up at each call: a stream that was replaced since may be closed.
+        logger_factory=lambda *names: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(

@@ -46,6 +46,7 @@ class Run:
             "INSPECTD_REDIS__URL": stack.redis,
             "INSPECTD_TRITON__URL": stack.triton,
             "INSPECTD_VISION__BACKEND": "triton",
+            "INSPECTD_KAFKA__SESSION_TIMEOUT_S": "6",
             "INSPECTD_API__PORT": "0",
             "INSPECTD_DASHBOARD__PORT": "0",
         }  # fmt: skip

@@ -134,7 +134,7 @@ async def test_a_job_is_created_followed_listed_and_cancelled(line: Line, run: R
     await run("review", event.event_id, "confirm")
     following = asyncio.ensure_future(run("augment", "create", "--event", event.event_id, "--count", "2", "--follow"))
     job = None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while job is None:
             await asyncio.sleep(0.05)
             job = await line.jobs.claim("worker")
@@ -188,7 +188,7 @@ async def test_following_goes_on_after_a_lost_connection_and_ends_with_ctrl_c(li
     assert process.stdout is not None
     assert process.stderr is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             seen = []
             for number in range(100):  # until the watch has begun
                 await line.defect(number)
