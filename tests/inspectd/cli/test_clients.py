@@ -190,7 +190,7 @@ async def test_following_goes_on_after_a_lost_connection_and_ends_with_ctrl_c(li
     try:
         async with asyncio.timeout(120):
             seen = []
-            for number in range(100):  # until the watch has begun
+            for number in range(400):  # until the watch has begun
                 await line.defect(number)
                 try:
                     async with asyncio.timeout(0.2):
