@@ -26,7 +26,7 @@ def publish(servers: str, camera: str, part: str, picture: Path, topic: str = "i
         ("content-type", b"application/protobuf"),
     ]
     refused = []
-    producer = Producer({"bootstrap.servers": servers, "acks": "all", "enable.idempotence": True})
+    producer = Producer({"bootstrap.servers": servers, "acks": "all"})
     producer.produce(
         topic,
         frame.SerializeToString(),
