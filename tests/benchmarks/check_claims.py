@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from pycocotools import mask as coco
 
-from inspectd.v1 import defect_event_pb2  # the contract, not the code
+from inspectd.v1 import defect_event_pb2, region_pb2  # the contract, not the code
 
 ROWS = {"top": 0, "upper": 0, "middle": 1, "center": 1, "centre": 1, "bottom": 2, "lower": 2}
 NUMBERS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8}
@@ -87,7 +87,7 @@ def judge(text: str, masks: list[np.ndarray], types: list[set[str]], slugs: set[
     return verdict
 
 
-def likely(region: defect_event_pb2.Region) -> set[str]:
+def likely(region: region_pb2.Region) -> set[str]:
     """The most probable types that together reach 0.9, none below 0.05 but the first."""
     kept, mass = set(), 0.0
     for pair in sorted(region.type_probabilities, key=lambda pair: -pair.probability):
