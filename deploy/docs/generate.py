@@ -84,7 +84,9 @@ def _default(field: FieldInfo) -> str:
 def _meaning(field: FieldInfo) -> str:
     """The description, the values that are taken, and the bounds."""
     words = [field.description] if field.description else []
-    if get_origin(field.annotation) not in (None, tuple) and all(isinstance(v, str) for v in get_args(field.annotation)):
+    if get_origin(field.annotation) not in (None, tuple) and all(
+        isinstance(v, str) for v in get_args(field.annotation)
+    ):
         words.append("One of " + ", ".join(get_args(field.annotation)) + ".")
     bounds = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
     limits = [
