@@ -12,7 +12,17 @@ def tracked() -> list[Path]:
     if listed.returncode == 0:
         names = [Path(name) for name in listed.stdout.split("\0") if name]
     else:
-        hidden = {".venv", ".tools", ".git", "__pycache__"}
+        hidden = {
+            ".venv",
+            ".tools",
+            ".git",
+            "__pycache__",
+            ".pytest_cache",
+            ".mypy_cache",
+            ".ruff_cache",
+            "build",
+            "dist",
+        }
         names = [path.relative_to(ROOT) for path in ROOT.rglob("*") if not hidden & set(path.relative_to(ROOT).parts)]
     return sorted(name for name in names if (ROOT / name).is_file())
 
