@@ -18,6 +18,7 @@ from inspectd.api.directory import CameraDirectory
 from inspectd.api.server import ApiServer
 from inspectd.augmentation.runner import AugmentationRunner
 from inspectd.augmentation.sql import SqlJobStore
+from inspectd.augmentation.store import JobAnnouncer
 from inspectd.dashboard.server import Dashboard
 from inspectd.database.engine import Database, open_database
 from inspectd.deadletters.files import FileDeadLetterStore
@@ -91,6 +92,7 @@ class Streams:
     ledger: InspectionSink
     dead_letters: DeadLetterStore
     outbox: Announcer
+    job_announcer: JobAnnouncer | None
     loops: tuple[Callable[[], Awaitable[None]], ...]
 
 
@@ -247,7 +249,7 @@ async def open_daemon(
         loops += [writer.run] if writer is not None else []
         loops += [rule.run] if rule is not None else []
         if settings.augmentation.enabled:
-            loops.append(_augmentation(settings, state, models, sight, metrics).run)
+            loops.append(_augmentation(settings, state, streams, models, sight, metrics).run)
         worker = Worker(
             source=streams.source,
             reader=RecordReader(
@@ -398,11 +400,12 @@ async def _open_streams(
         dead_letters = FileDeadLetterStore(folder=settings.state / "dead-letters")
         await dead_letters.open()
         direct = source or open_direct_source(settings.frames, drops.note)
-        return Streams(direct, state.ledger, dead_letters, NoOutbox(), (drops.run,))
+        return Streams(direct, state.ledger, dead_letters, NoOutbox(), None, (drops.run,))
     return await _kafka_streams(settings, stack, state)
 
 
 async def _kafka_streams(settings: Settings, stack: AsyncExitStack, state: State) -> Streams:
+    from inspectd.augmentation.kafka import KafkaJobAnnouncer
     from inspectd.deadletters.kafka import KafkaDeadLetterStore
     from inspectd.events.kafka import KafkaEventPublisher
     from inspectd.frames.kafka import KafkaFrameSource
@@ -429,6 +432,7 @@ async def _kafka_streams(settings: Settings, stack: AsyncExitStack, state: State
         ledger=FanoutSink(sinks=sinks),
         dead_letters=KafkaDeadLetterStore(settings=settings.kafka, sender=sender),
         outbox=outbox,
+        job_announcer=KafkaJobAnnouncer(settings=settings.kafka, sender=sender),
         loops=(outbox.run,),
     )
 
@@ -457,7 +461,7 @@ def _alert_rule(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> 
 
 
 def _augmentation(
-    settings: Settings, state: State, models: Models, sight: Sight, metrics: Metrics
+    settings: Settings, state: State, streams: Streams, models: Models, sight: Sight, metrics: Metrics
 ) -> AugmentationRunner:
     return AugmentationRunner(
         jobs=state.jobs,
@@ -471,6 +475,7 @@ def _augmentation(
         metrics=metrics,
         worker=f"{socket.gethostname()}/{os.getpid()}",
         clock=now,
+        announcer=streams.job_announcer,
     )
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from iad_unify.masks import Rle, decode
 from inspectd.augmentation.dataset import DatasetWriter
 from inspectd.augmentation.placement import place
-from inspectd.augmentation.store import JobStore
+from inspectd.augmentation.store import JobAnnouncer, JobStore
 from inspectd.errors import Conflict, InspectdError, NotFound, Unavailable
 from inspectd.events.store import EventStore
 from inspectd.evidence.store import EvidenceStore, GoodFrame
@@ -62,7 +62,9 @@ class AugmentationRunner:
         metrics: Metrics,
         worker: str,
         clock: Callable[[], datetime],
+        announcer: JobAnnouncer | None = None,
     ) -> None:
+        self._announcer = announcer
         self._jobs, self._events, self._evidence, self._editor, self._sight = jobs, events, evidence, editor, sight
         self._datasets, self._attempts, self._max_pixels = datasets, attempts_per_edit, max_pixels
         self._metrics, self._worker, self._clock = metrics, worker, clock
@@ -82,6 +84,7 @@ class AugmentationRunner:
         job = await self._jobs.claim(self._worker)
         if job is None:
             return None
+        await self._announce(job)
         try:
             job = await self._paint_all(job, await self._subject(job))
         except (Unavailable, Conflict):
@@ -89,7 +92,18 @@ class AugmentationRunner:
         except (InspectdError, OSError, ValueError) as error:
             log.warning("augmentation job failed", job_id=job.job_id, error=str(error))
             job = replace(job, state=JobState.FAILED, failure=str(error))
-        return await self._jobs.update(replace(job, update_time=self._clock()), self._worker)
+        ended = await self._jobs.update(replace(job, update_time=self._clock()), self._worker)
+        await self._announce(ended)
+        return ended
+
+    async def _announce(self, job: AugmentationJob) -> None:
+        """Waits for a broker that is away: a pipeline outside waits for the end, and the job's row is safe meanwhile."""
+        while self._announcer is not None:
+            try:
+                return await self._announcer.announce(job)
+            except Unavailable as error:
+                log.warning("waiting to announce the augmentation job", job_id=job.job_id, error=str(error))
+                await asyncio.sleep(PAUSE_S)
 
     async def _subject(self, job: AugmentationJob) -> Subject:
         event = await self._events.get(job.event_id)

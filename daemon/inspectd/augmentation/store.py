@@ -28,3 +28,10 @@ class JobStore(Protocol):
 
     async def cancel(self, job_id: str) -> AugmentationJob:
         """Raises NotFound; Conflict when the job has ended."""
+
+
+class JobAnnouncer(Protocol):
+    """Where a job's beginning and end are told to the world outside."""
+
+    async def announce(self, job: AugmentationJob) -> None:
+        """Returns when it is acknowledged; the same state may be told twice. Raises Unavailable."""
