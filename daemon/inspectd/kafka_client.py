@@ -1,6 +1,7 @@
 """What every Kafka adapter shares: connection options from the settings, and a bounded sender for asyncio."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -172,7 +173,7 @@ class KafkaSender:
                 result.set_exception(error)
 
         def report(metadata: Any, error: BaseException | None) -> None:
-            if not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits any more
                 loop.call_soon_threadsafe(settle, metadata, error)
 
         def hand_over() -> None:

@@ -5,6 +5,7 @@ oldest one that waits is dropped, counted, and told to `on_drop`.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -173,8 +174,9 @@ class DirectFrameSource:
         self._call(self._arrived.set)
 
     def _call(self, function: Callable[[], None]) -> None:
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(function)
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile: nobody waits any more
+                self._loop.call_soon_threadsafe(function)
 
 
 def _record(partition: int, offset: int, feed: Feed, shot: Shot) -> FrameRecord:

@@ -1,8 +1,10 @@
 """Frames from Kafka: the face towards asyncio of a consumer group's member that polls in a thread of its own."""
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
+from collections.abc import Callable
 
 import structlog
 
@@ -122,10 +124,11 @@ class KafkaFrameSource:
         self._failure = error
         self._call(self._arrived.set)
 
-    def _call(self, function: object, *arguments: object) -> None:
-        """Into the event loop, unless it is gone."""
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(function, *arguments)  # type: ignore[arg-type]
+    def _call(self, function: Callable[..., object], *arguments: object) -> None:
+        """Into the event loop, unless it has ended meanwhile: then nobody waits any more."""
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(function, *arguments)
 
 
 def _settle(future: asyncio.Future[None], error: Exception | None) -> None:

@@ -156,7 +156,7 @@ class GroupMember:
         try:
             self.commit(now=True)
             self._consumer.close(autocommit=False, timeout_ms=_CLOSE_TIMEOUT_MS)
-        except KafkaError as error:  # the group finds out by the session's timeout
+        except Exception as error:  # of the driver's end, whatever it is: the group finds out by the session's timeout
             log.warning("the consumer group was not left well", error=str(error))
         self._assigned = frozenset()
 
