@@ -18,8 +18,8 @@ PROGRAMS = {"chromium": ("chromium", "chromium-browser", "google-chrome")}
 THIRD_PARTY_WARNINGS = (
     "ignore:(read|open)_text is deprecated:DeprecationWarning",  # kafka-python reads its schemas so
     "ignore::DeprecationWarning:tritonclient.*",
-    # kafka-python leaves the socket of a refused connection to the collector, in whichever test that runs
-    r"ignore:Exception ignored in. <socket.socket [^>]*laddr=.'0.0.0.0':pytest.PytestUnraisableExceptionWarning",
+    # kafka-python leaves the socket of a refused or lost connection (no raddr) to the collector, in whichever test that runs
+    r"ignore:Exception ignored in. <socket.socket [^>]*laddr=.'(0.0.0.0|127.0.0.1)', \d+.>:pytest.PytestUnraisableExceptionWarning",
 )
 
 
