@@ -1,7 +1,9 @@
 """The servers that tests ask for, and what happens when one cannot be had."""
 
+import gc
 import os
 import shutil
+import warnings
 
 import pytest
 from tests.services import Services
@@ -31,6 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     config.stash[_SERVICES].close()
+    with warnings.catch_warnings():  # the same sockets once more: pytest's last look does not know the filters above
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
