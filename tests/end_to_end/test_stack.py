@@ -160,7 +160,7 @@ def test_killed_again_and_again_the_daemon_loses_no_frame_and_doubles_no_event(r
     assert {verdict.frame_id.rsplit("/", 1)[0] for verdict in verdicts} == {"press-1/b1"}
     assert {verdict.part_id for verdict in verdicts} == {path.stem for path in parts.iterdir()}
     refused = {v.part_id: v.reason for v in verdicts if v.outcome == inspection_pb2.Inspection.REJECTED}
-    assert refused == {"q-truncated": "truncated", "q-damaged": "truncated"}
+    assert refused == {"q-truncated": "truncated", "q-damaged": "corrupt"}
     defective = {v.frame_id: v.event_id for v in verdicts if v.outcome == inspection_pb2.Inspection.DEFECT}
     assert set(announced.events) == set(defective.values()) == {event_id_of(frame_id) for frame_id in defective}
     assert announced.explained

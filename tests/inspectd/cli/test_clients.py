@@ -184,6 +184,8 @@ async def test_following_goes_on_after_a_lost_connection_and_ends_with_ctrl_c(li
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", code, "--follow", "--json", "--address", server.address,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        # a test run in a shell's background ignores Ctrl-C, and its children would, too
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stderr is not None
