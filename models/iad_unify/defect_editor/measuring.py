@@ -35,10 +35,10 @@ class Order:
 
     @property
     def command(self) -> str:
-        """The command that measures this again; folders by their names, since a card travels."""
+        """The command that measures this again, with the folders as they were given."""
         return (
-            f"iad-unify evaluate generation --checkpoint {self.checkpoint.name} --explainer {self.explainer.name}"
-            f" --expert {self.expert.name} --data procedural:test --pictures {self.pictures} --steps {self.steps}"
+            f"iad-unify evaluate generation --checkpoint {self.checkpoint} --explainer {self.explainer}"
+            f" --expert {self.expert} --data procedural:test --pictures {self.pictures} --steps {self.steps}"
             f" --guidance {self.guidance:g} --seed {self.seed} --out report.json"
         )
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from iad_unify.checkpoint import Card, CheckpointError, write_card
+from iad_unify.checkpoint import Card, CheckpointError, read_card, write_card
 from iad_unify.defect_editor.backbone import ExplainerBackbone
 from iad_unify.defect_editor.condition import stack_states
 from iad_unify.defect_editor.config import EditorConfig
@@ -43,6 +43,19 @@ class Sources:
     start_from: Path | None = None
 
 
+#: Opens the sentence of a card's note that tells which weights a run started from.
+STARTED = " Started from the weights of "
+
+
+def lineage(start_from: Path | None) -> str:
+    """The sentence for a run's note: an editor that others began has more steps behind it than its own."""
+    if start_from is None:
+        return ""
+    card = read_card(start_from)
+    before = card.note.partition(STARTED)[2].rstrip(".")
+    return f"{STARTED}editor {card.model_version} ({card.steps} steps){', before that ' + before if before else ''}."
+
+
 @dataclass(slots=True)
 class Session:
     """A prepared run."""
@@ -51,6 +64,7 @@ class Session:
     pairs: PairSet
     trainer: Trainer
     out: Path
+    started: str = ""  # lineage, for the note
 
     def checkpoint(self) -> None:
         """The run's state for a later `--resume`."""
@@ -72,7 +86,8 @@ class Session:
             minutes=round(done.wall_minutes, 1),
             trained_heads=(TRAINED_HEAD, "network") if self.config.kind == "flow_pixels" else (TRAINED_HEAD,),
             type_slugs=DEFECT_TYPES,
-            note=NOTE.format(explainer=self.config.explainer_version, expert=self.config.expert_version or "(none)"),
+            note=NOTE.format(explainer=self.config.explainer_version, expert=self.config.expert_version or "(none)")
+            + self.started,
         )
         written = write_card(self.out, card)
         draw_sheet(averaged_model(self.trainer), self.pairs, self.out / SHEET, self.trainer.device)
@@ -114,7 +129,7 @@ def open_session(
         out.mkdir(parents=True, exist_ok=True)
         (out / STATE).mkdir(exist_ok=True)
         (out / STATE / "config.json").write_text(config.to_json())
-    return Session(config, pairs, trainer, out)
+    return Session(config, pairs, trainer, out, lineage(sources.start_from))
 
 
 def _same_run(out: Path, config: EditorConfig) -> None:

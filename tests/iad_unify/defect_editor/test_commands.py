@@ -94,8 +94,13 @@ def test_resuming_with_another_explainer_is_refused(trained: Path, expert: Path,
 
 
 def test_training_can_start_from_another_editor(trained: Path, explainer: Path, expert: Path, tmp_path: Path) -> None:
-    code, text = call([*train_arguments(explainer, expert, tmp_path, steps=1), "--start-from", trained])
+    second, third = tmp_path / "second", tmp_path / "third"
+    code, text = call([*train_arguments(explainer, expert, second, steps=1), "--start-from", trained])
     assert code == 0, text
+    code, text = call([*train_arguments(explainer, expert, third, steps=1), "--start-from", second])
+    assert code == 0, text
+    begun = f"{read_card(second).model_version} (1 steps), before that editor {read_card(trained).model_version}"
+    assert begun in read_card(third).note
 
 
 def test_evaluation_reports_figures_with_intervals_and_records_them(
