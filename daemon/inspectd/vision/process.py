@@ -27,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 #: How long a model may take to load, in seconds; torch alone takes several on a cold disk.
 LOAD_TIMEOUT_S = 180.0
+#: How long a process may take to end after its socket has closed, in seconds.
+END_TIMEOUT_S = 5.0
 
 
 class ModelProcess:
@@ -101,11 +103,7 @@ class ModelProcess:
                 ours.shutdown(socket.SHUT_RDWR)  # the reader sees the end and closes its own descriptor
             ours.close()
         if process is not None:
-            try:
-                await asyncio.to_thread(process.wait, 5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                await asyncio.to_thread(process.wait)
+            await asyncio.to_thread(_reap, process)
 
     def _spawn(self, loop: asyncio.AbstractEventLoop) -> None:
         ours, theirs = socket.socketpair()
@@ -163,7 +161,7 @@ class ModelProcess:
             while True:
                 kind, call_id, payload = connection.recv()
                 loop.call_soon_threadsafe(self._deliver, call_id, kind, payload)
-        process.poll()  # takes its exit status, so that no zombie stays
+        _reap(process)
         with contextlib.suppress(RuntimeError):  # the loop may be closed at the very end
             loop.call_soon_threadsafe(self._lose, connection)
 
@@ -181,3 +179,12 @@ class ModelProcess:
             log.warning("model process ended; it is started again at the next call", role=self._role)
         for inbox in self._waiting.values():
             inbox.put_nowait(("lost", f"the {self._role} process has ended"))
+
+
+def _reap(process: "subprocess.Popen[bytes]") -> None:
+    """Takes the exit status of a process whose socket has closed, so that no zombie stays."""
+    try:
+        process.wait(END_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
