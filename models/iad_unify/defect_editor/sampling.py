@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from iad_unify.defect_editor.editor import Crops, Editor
-from iad_unify.defect_editor.window import Window, composite, cut, enlarge, groups, shrink, window_around
+from iad_unify.defect_editor.window import Window, composite, cut, enlarge, groups, matte, shrink, window_around
 
 STEPS = 12
 GUIDANCE = 2.0
@@ -58,7 +58,10 @@ def edit(model: Editor, crop: int, request: EditRequest, device: str = "cpu") ->
     for piece, picture in zip(pieces, generated, strict=True):
         if grey:
             picture = np.repeat(picture.mean(2, keepdims=True), 3, axis=2)
-        result = composite(result, enlarge(picture, piece.small, piece.clean), piece.mask, piece.window)
+        large = enlarge(picture, piece.small, piece.clean)
+        share = matte(cut(piece.mask, piece.window), cut(request.shape, piece.window), piece.window.side / crop)
+        blended = piece.clean + share[..., None] * (large - piece.clean)
+        result = composite(result, blended, piece.mask, piece.window)
     return result
 
 

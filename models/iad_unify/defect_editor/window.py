@@ -16,6 +16,8 @@ NEARBY = 16
 MOST_GROUPS = 16
 #: Mean absolute change (0..1) at which a pixel of an enlarged edit drops the fine texture of the clean frame.
 FULL_REPLACEMENT = 0.18
+#: Width of the soft border of an edit, pixels of the network's crop.
+FEATHER = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,17 @@ def enlarge(generated: np.ndarray, small_clean: np.ndarray, clean: np.ndarray) -
     change = np.abs(large - base).mean(2, keepdims=True) / 255.0
     keep = 1.0 - np.clip(change / FULL_REPLACEMENT, 0.0, 1.0)
     return large + keep * (clean.astype(np.float32) - base)
+
+
+def matte(allowed: np.ndarray, shape: np.ndarray, scale: float) -> np.ndarray:
+    """How much of the edit each pixel takes, float32 [H, W] in 0..1: 0 where `allowed` is false, 1 inside `shape`.
+
+    Between them it rises over `FEATHER` pixels of the network's crop (`scale` frame pixels each), or over half the
+    width of a thinner area, so that a loose mask leaves no edge of its own.
+    """
+    distance = cv2.distanceTransform(allowed.astype(np.uint8), cv2.DIST_L2, 5)  # 1 at the pixels of the border
+    ramp = np.clip(distance / max(1.0, min(FEATHER * scale, float(distance.max()))), 0, 1)
+    return np.where(shape & allowed, 1.0, ramp).astype(np.float32)
 
 
 def composite(frame: np.ndarray, edited: np.ndarray, mask: np.ndarray, window: Window) -> np.ndarray:

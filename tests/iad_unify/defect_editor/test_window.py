@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from iad_unify.defect_editor.window import Window, composite, cut, enlarge, groups, shrink, window_around
+from iad_unify.defect_editor.window import Window, composite, cut, enlarge, groups, matte, shrink, window_around
 
 
 def rectangle(height: int, width: int, top: int, left: int, bottom: int, right: int) -> np.ndarray:
@@ -93,3 +93,22 @@ def test_compositing_writes_under_the_mask_only() -> None:
     result = composite(frame, np.full((window.side, window.side, 3), 300.0), mask, window)
     assert (result[~mask] == frame[~mask]).all()
     assert (result[mask] == 255).all()
+
+
+def test_an_edit_fades_towards_the_border_of_a_loose_mask_but_not_inside_the_shape() -> None:
+    allowed, shape = rectangle(60, 60, 20, 20, 40, 40), rectangle(60, 60, 28, 20, 32, 40)
+    share = matte(allowed, shape, 1.0)
+    assert (share[~allowed] == 0).all()
+    assert (share[shape] == 1).all()
+    assert share[20, 30] == pytest.approx(1 / 3, abs=0.05)
+    assert (share[23:37, 23:37] == 1).all()
+
+
+def test_a_line_one_pixel_wide_is_edited_in_full() -> None:
+    line = rectangle(40, 40, 20, 5, 21, 35)
+    assert (matte(line, np.zeros_like(line), 1.0)[line] == 1).all()
+
+
+def test_a_mask_does_not_fade_at_the_border_of_the_frame() -> None:
+    corner = rectangle(40, 40, 0, 0, 12, 12)
+    assert matte(corner, np.zeros_like(corner), 1.0)[0, 0] == 1
