@@ -58,17 +58,13 @@ class Worker:
         self._source, self._reader, self._inspector = source, reader, inspector
         self._dead_letters, self._ledger, self._metrics = dead_letters, ledger, metrics
         self._slots, self._clock, self._on_verdict = asyncio.Semaphore(max_in_flight), clock, on_verdict
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.last_tick = clock()
 
     async def run(self) -> None:
         """Until the source ends. Cancelled, it lets go of the frames in flight unacknowledged: they come again."""
         try:
             async with asyncio.TaskGroup() as group:
                 async for delivery in self._deliveries():
-                    task = group.create_task(self._handle(delivery))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
+                    group.create_task(self._handle(delivery))
         finally:
             self._metrics.in_flight.set(0)
 
@@ -92,7 +88,6 @@ class Worker:
     async def _deliveries(self) -> AsyncIterator[Delivery]:
         while True:
             await self._slots.acquire()
-            self.last_tick = self._clock()
             delivery = await self._source.receive()
             if delivery is None:
                 self._slots.release()

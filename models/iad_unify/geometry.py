@@ -78,10 +78,13 @@ class Letterbox:
         """
         if rgb.shape != (self.height, self.width, 3):
             raise ValueError(f"a letterbox for {self.width}x{self.height} was given {rgb.shape[1]}x{rgb.shape[0]}")
+        return self.place(rgb)
+
+    def place(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """As `apply`, of the same picture at any scale: uint8 [h, w, 3], decoded at reduced size perhaps."""
         x, y, inner_w, inner_h = self.inner
-        picture = rgb
-        if (inner_h, inner_w) != rgb.shape[:2]:
-            picture = cv2.resize(rgb, (inner_w, inner_h), interpolation=_interpolation(self.scale)).astype(
+        if (inner_h, inner_w) != picture.shape[:2]:
+            picture = cv2.resize(picture, (inner_w, inner_h), interpolation=_interpolation(self.scale)).astype(
                 np.uint8, copy=False
             )
         right, bottom = self.size - x - inner_w, self.size - y - inner_h

@@ -54,14 +54,8 @@ def decode_image(data: bytes, max_pixels: int) -> Image:
     media_type, width, height = _check(data, max_pixels)
     letterbox = Letterbox.fit(width, height, EXPERT_SIZE)
     pixels = _decode(data, media_type, _reduction(media_type, width, height))
-    x, y, inner_width, inner_height = letterbox.inner
-    if pixels.shape[:2] != (inner_height, inner_width):
-        shrinking = pixels.shape[0] > inner_height
-        how = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-        pixels = cv2.resize(pixels, (inner_width, inner_height), interpolation=how).astype(np.uint8, copy=False)
-    right, bottom = EXPERT_SIZE - x - inner_width, EXPERT_SIZE - y - inner_height
-    square = cv2.copyMakeBorder(pixels, y, bottom, x, right, cv2.BORDER_REPLICATE).astype(np.uint8, copy=False)
-    return Image(pixels=np.ascontiguousarray(square), letterbox=letterbox.as_array(), width=width, height=height)
+    square = letterbox.place(pixels)
+    return Image(pixels=square, letterbox=letterbox.as_array(), width=width, height=height)
 
 
 def _check(data: bytes, max_pixels: int) -> tuple[str, int, int]:
