@@ -131,8 +131,8 @@ class ServiceProcess:
         self.record_path.unlink(missing_ok=True)
         return lived
 
-    def _kill_children(self) -> None:
-        """Kills what is left of the session that the service led: processes that it started and that outlived it.
+    def _kill_children(self, timeout_s: float = 10.0) -> None:
+        """Kills what is left of the session that the service led and waits until it is gone.
 
         A session keeps its number from being given to another process, so a member is ours unless the number is a
         living stranger's.
@@ -140,15 +140,12 @@ class ServiceProcess:
         record = self.record()
         if record is None or launch.identity(record.pid) is not None:
             return
-        for entry in Path("/proc").iterdir():
-            member = launch.identity(int(entry.name)) if entry.name.isdigit() else None
-            if (
-                member is not None
-                and (member["session"], member["boot_id"]) == (record.pid, record.boot_id)
-                and member["start_ticks"] >= record.start_ticks
-            ):
+        deadline = time.monotonic() + timeout_s
+        while (members := _session_of(record)) and time.monotonic() < deadline:
+            for pid in members:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(member["pid"], signal.SIGKILL)
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
 
     def signal(self, number: signal.Signals) -> None:
         """Sends a signal to the process if it is still the recorded one."""
@@ -183,6 +180,18 @@ class ServiceProcess:
                 return "\n".join(log.read().decode("utf-8", "replace").splitlines()[-lines:])
         except FileNotFoundError:
             return ""
+
+
+def _session_of(record: Record) -> list[int]:
+    """The living processes that the service or a descendant started and that outlived it."""
+    found = (launch.identity(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [
+        member["pid"]
+        for member in found
+        if member is not None
+        and (member["session"], member["boot_id"]) == (record.pid, record.boot_id)
+        and member["start_ticks"] >= record.start_ticks
+    ]
 
 
 def _reap(pid: int) -> None:
