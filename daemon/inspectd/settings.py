@@ -131,11 +131,14 @@ class ApiSettings(Section):
 class DashboardSettings(Section):
     """The operator's page, /metrics and /health."""
 
-    host: str = Field("127.0.0.1", description="Address to listen on; beyond loopback a token is required.")
+    host: str = Field("127.0.0.1", description="Address to listen on; beyond loopback a token and TLS are required.")
     port: int = Field(8080, ge=0, le=65535, description="0 takes a free port.")
     token: SecretStr = Field(SecretStr(""), description="Bearer token or password; required on a non-loopback host.")
-    tls_certificate: Path | None = Field(None, description="PEM chain; without it the page is plain HTTP.")
+    tls_certificate: Path | None = Field(None, description="PEM chain; required on a non-loopback host.")
     tls_key: Path | None = Field(None, description="Its private key, PEM.")
+    tls_before: bool = Field(
+        False, description="Plain HTTP is right: a TLS proxy, or a port published on loopback only, stands before it."
+    )
 
 
 class AugmentationSettings(Section):

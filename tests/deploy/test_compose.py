@@ -56,6 +56,8 @@ def test_the_daemon_may_listen_beyond_loopback(settings: Settings) -> None:
     require_token("api", settings.api.host, settings.api.token.get_secret_value())
     require_tls("api", settings.api.host, settings.api.tls_certificate)
     require_token("dashboard", settings.dashboard.host, settings.dashboard.token.get_secret_value())
+    assert settings.dashboard.tls_before
+    assert all(port.startswith("127.0.0.1:") for port in SERVICES["daemon"]["ports"])
 
 
 def test_the_addresses_are_services_and_the_ports_that_they_listen_on(settings: Settings) -> None:

@@ -10,7 +10,7 @@ import structlog
 import uvicorn
 
 from inspectd.api.directory import CameraDirectory
-from inspectd.api.exposure import is_loopback, load_certificate, require_token
+from inspectd.api.exposure import load_certificate, require_tls, require_token
 from inspectd.api.services import Narrator, Readiness
 from inspectd.dashboard.app import build_app
 from inspectd.dashboard.endpoints import Endpoints
@@ -79,10 +79,8 @@ class Dashboard:
         settings = self._settings
         require_token("dashboard", settings.host, settings.token.get_secret_value())
         tls = load_certificate("dashboard", settings.tls_certificate, settings.tls_key) is not None
-        if not tls and not is_loopback(settings.host):
-            log.warning(
-                "the dashboard's token travels unencrypted: set dashboard.tls_certificate, or put a TLS proxy before it"
-            )
+        if not settings.tls_before:
+            require_tls("dashboard", settings.host, settings.tls_certificate)
         listening = _bind(settings)
         config = uvicorn.Config(
             self._app,

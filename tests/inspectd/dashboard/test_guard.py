@@ -112,6 +112,16 @@ async def test_a_host_that_others_can_reach_needs_a_token(line: Line) -> None:
             await line.dashboard(DashboardSettings(host=host, port=0))
 
 
+async def test_a_host_that_others_can_reach_needs_tls_or_a_proxy_that_speaks_it(line: Line) -> None:
+    settings = DashboardSettings(host="0.0.0.0", port=0, token=TOKEN)
+    with pytest.raises(Misconfigured, match=r"dashboard\.tls_certificate.*INSPECTD_DASHBOARD__TLS_CERTIFICATE"):
+        await line.dashboard(settings)
+    server = await line.dashboard(settings.model_copy(update={"tls_before": True}))
+    async with httpx.AsyncClient(trust_env=False) as client:
+        port = httpx.URL(server.address).port
+        assert (await client.get(f"http://127.0.0.1:{port}/health/live")).status_code == 200
+
+
 async def test_a_certificate_needs_its_key(line: Line, tmp_path: Path) -> None:
     file = tmp_path / "cert.pem"
     with pytest.raises(Misconfigured, match=r"dashboard\.tls_certificate"):
