@@ -22,13 +22,42 @@ class DataError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Box:
+    """Where one defect is, in pixels of the original picture; right and bottom are exclusive."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    defect_type: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
-    """One picture. A good one has neither mask nor type; a defective one has a type, and a mask unless none exists."""
+    """One picture and what is known of its defects: a mask, boxes, only a type, or nothing because it is good.
+
+    `defect_type` is the type of all its defects. It is None both for a good picture and for one with defects of
+    several types, so ask `good`, never `defect_type is None`, whether a picture is good.
+    """
 
     image: Path
     mask: Path | None
     defect_type: str | None
     group: str  # pictures of one group show the same thing and never part in a split
+    boxes: tuple[Box, ...] = ()
+    template: Path | None = None  # a picture of the same place without defects, aligned with `image`
+    part: str | None = None  # "train", "validation" or "test" where the data set itself says so
+    product: str | None = None  # what is shown, where the data set has several
+
+    @property
+    def defect_types(self) -> frozenset[str]:
+        """The types of all its defects; empty for a good picture."""
+        return frozenset(box.defect_type for box in self.boxes) | ({self.defect_type} if self.defect_type else set())
+
+    @property
+    def good(self) -> bool:
+        """Whether the picture shows no defect."""
+        return not self.defect_types
 
 
 def read(folder: Path) -> list[Sample]:
@@ -53,17 +82,33 @@ def _manifest(path: Path) -> Iterator[Sample]:
     for number, row in _rows(path):
         try:
             image = path.parent / str(row["image"])
-            mask = path.parent / str(row["mask"]) if row.get("mask") else None
-            defect_type = str(row["defect_type"]) if row.get("defect_type") else None
+            mask, template = (path.parent / str(row[key]) if row.get(key) else None for key in ("mask", "template"))
+            boxes = tuple(_box(entry) for entry in row.get("boxes") or ())
+            defect_type = (
+                str(row["defect_type"]) if row.get("defect_type") else _only({box.defect_type for box in boxes})
+            )
             group = str(row.get("group") or row["image"])
         except KeyError as error:
             raise DataError(path, f"line {number} lacks {error}") from error
-        for file in (image, mask):
+        except (TypeError, ValueError) as error:
+            raise DataError(path, f"line {number} has a damaged box ({error})") from error
+        for file in (image, mask, template):
             if file is not None and not file.is_file():
                 raise DataError(file, f"named in line {number} of {path.name} and not there")
         if mask is not None and defect_type is None:
             raise DataError(path, f"line {number} has a mask and no defect_type")
-        yield Sample(image, mask, defect_type, group)
+        yield Sample(image, mask, defect_type, group, boxes, template)
+
+
+def _box(entry: Mapping[str, Any]) -> Box:
+    x0, y0, x1, y1 = (int(value) for value in entry["box"])
+    if not (0 <= x0 < x1 and 0 <= y0 < y1):
+        raise ValueError(f"{entry['box']} is empty or begins outside the picture")
+    return Box(x0, y0, x1, y1, str(entry["defect_type"]))
+
+
+def _only(types: set[str]) -> str | None:
+    return next(iter(types)) if len(types) == 1 else None
 
 
 def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:

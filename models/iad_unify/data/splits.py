@@ -35,7 +35,7 @@ def by_group(samples: Iterable[Sample], train_share: float, validation_share: fl
     """
     types: dict[str, set[str]] = defaultdict(set)
     for sample in samples:
-        types[sample.group] |= {sample.defect_type} if sample.defect_type else set()
+        types[sample.group] |= sample.defect_types
     strata: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for group, found in types.items():
         strata[tuple(sorted(found))].append(group)

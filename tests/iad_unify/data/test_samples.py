@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from iad_unify.data import samples
-from iad_unify.data.samples import DataError
+from iad_unify.data.samples import Box, DataError
 
 
 def _picture(path: Path, value: int = 100) -> None:
@@ -34,6 +34,25 @@ def test_a_manifest_gives_good_and_defective_samples(tmp_path: Path) -> None:
     assert (bad.defect_type, bad.mask, bad.group) == ("crack", tmp_path / "b_mask.png", "g2")
 
 
+def test_a_row_with_boxes_is_defective_and_its_types_are_those_of_the_boxes(tmp_path: Path) -> None:
+    for name in ("a.png", "a_template.png", "b.png", "c.png"):
+        _picture(tmp_path / name)
+    crack = {"box": [1, 2, 5, 8], "defect_type": "crack"}
+    hole = {"box": [4, 2, 9, 3], "defect_type": "hole"}
+    _manifest(
+        tmp_path,
+        {"image": "a.png", "template": "a_template.png", "boxes": [crack, hole]},
+        {"image": "b.png", "boxes": [crack]},
+        {"image": "c.png", "boxes": []},
+    )
+    both, one, none = samples.read(tmp_path)
+    assert both.boxes == (Box(1, 2, 5, 8, "crack"), Box(4, 2, 9, 3, "hole"))
+    assert (both.defect_type, both.defect_types, both.good) == (None, {"crack", "hole"}, False)
+    assert both.template == tmp_path / "a_template.png"
+    assert (one.defect_type, one.defect_types, one.good) == ("crack", {"crack"}, False)
+    assert (none.defect_types, none.good) == (frozenset(), True)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -41,6 +60,8 @@ def test_a_manifest_gives_good_and_defective_samples(tmp_path: Path) -> None:
         ("not json\n", "not JSON"),
         ("[1]\n", "not a JSON object"),
         ('{"defect_type": null}\n', "lacks 'image'"),
+        ('{"image": "a.png", "boxes": [{"box": [5, 2, 1, 8], "defect_type": "hole"}]}\n', "damaged box"),
+        ('{"image": "a.png", "boxes": [{"box": [5, 2], "defect_type": "hole"}]}\n', "damaged box"),
         ("", "empty"),
     ],
 )
