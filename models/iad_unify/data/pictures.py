@@ -1,12 +1,16 @@
 """Reading pictures and masks from files: whatever the camera wrote becomes RGB, 8 bits a channel."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.data.samples import DataError
+
+#: A mask whose brightest value is at most this holds the numbers of classes, as VisA's do, not grey levels.
+_MOST_CLASSES = 32
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
@@ -22,13 +26,17 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 
 
 def read_mask(path: Path, width: int, height: int) -> NDArray[np.bool_]:
-    """A bool [height, width]: pixels above half of the file's brightest. Raises DataError on another size."""
-    values = _decode(path)
+    """A bool [height, width]: pixels above half of the file's brightest; above 0 where the file holds class numbers.
+
+    Raises DataError on another size.
+    """
+    values: NDArray[Any] = _decode(path)
     if values.ndim == 3:
         values = values[:, :, :3].max(axis=2)
     if values.shape != (height, width):
         raise DataError(path, f"a mask of {values.shape[1]}x{values.shape[0]} for a picture of {width}x{height}")
-    return values > values.max() / 2 if values.max() > 0 else np.zeros(values.shape, dtype=bool)
+    numbered = np.issubdtype(values.dtype, np.integer) and values.max() <= _MOST_CLASSES
+    return np.asarray(np.greater(values, 0 if numbered else values.max() / 2))
 
 
 def _decode(path: Path) -> NDArray[np.generic]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from iad_unify.data.samples import DataError, Sample
+from iad_unify.data.samples import PARTS, DataError, Sample
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +33,71 @@ def by_group(samples: Iterable[Sample], train_share: float, validation_share: fl
     `train_share` of the groups go to train and validation together, and `validation_share` of those to validation.
     Same samples, shares and seed give the same split.
     """
+    rng = np.random.default_rng(seed)
+    parts: tuple[list[str], list[str], list[str]] = ([], [], [])
+    learn_quota, check_quota = _Quota(train_share), _Quota(validation_share)
+    for groups in _strata(samples):
+        shuffled = [groups[index] for index in rng.permutation(len(groups))]
+        learn = learn_quota.take(len(groups))
+        check = check_quota.take(learn)
+        for part, chosen in zip(parts, (shuffled[check:learn], shuffled[:check], shuffled[learn:]), strict=True):
+            part.extend(chosen)
+    return Split(*(tuple(sorted(part)) for part in parts))
+
+
+def k_fold(samples: Iterable[Sample], folds: int, seed: int, validation_share: float = 0.2) -> list[Split]:
+    """`folds` splits whose test parts together are every group once, with the kinds of groups dealt out evenly.
+
+    `validation_share` of the other groups, at least one of several, are each split's validation. Raises ValueError for
+    fewer than two folds, or fewer groups than folds.
+    """
+    strata = _strata(samples)
+    total = sum(len(groups) for groups in strata)
+    if not 2 <= folds <= total:
+        raise ValueError(f"{folds} folds of {total} groups")
+    rng = np.random.default_rng(seed)
+    dealt = [groups[index] for groups in strata for index in rng.permutation(len(groups))]
+    return [_holding_out(frozenset(dealt[fold::folds]), strata, validation_share, rng) for fold in range(folds)]
+
+
+def leave_one_group_out(samples: Iterable[Sample], seed: int = 0, validation_share: float = 0.2) -> list[Split]:
+    """A split for each group, by name, with that group alone as its test part; validation as in `k_fold`.
+
+    Raises ValueError when there are fewer than two groups.
+    """
+    strata = _strata(samples)
+    names = sorted(name for groups in strata for name in groups)
+    if len(names) < 2:
+        raise ValueError(f"{len(names)} groups: nothing would be left to learn from")
+    rng = np.random.default_rng(seed)
+    return [_holding_out(frozenset({name}), strata, validation_share, rng) for name in names]
+
+
+def _strata(samples: Iterable[Sample]) -> list[list[str]]:
+    """The groups, sorted, of each kind: those that show the same set of types."""
     types: dict[str, set[str]] = defaultdict(set)
     for sample in samples:
         types[sample.group] |= sample.defect_types
     strata: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for group, found in types.items():
         strata[tuple(sorted(found))].append(group)
-    rng = np.random.default_rng(seed)
-    parts: tuple[list[str], list[str], list[str]] = ([], [], [])
-    learn_quota, check_quota = _Quota(train_share), _Quota(validation_share)
-    for _, groups in sorted(strata.items()):
-        shuffled = [sorted(groups)[index] for index in rng.permutation(len(groups))]
-        learn = learn_quota.take(len(groups))
-        check = check_quota.take(learn)
-        for part, chosen in zip(parts, (shuffled[check:learn], shuffled[:check], shuffled[learn:]), strict=True):
-            part.extend(chosen)
-    return Split(*(tuple(sorted(part)) for part in parts))
+    return [sorted(groups) for _, groups in sorted(strata.items())]
+
+
+def _holding_out(test: frozenset[str], strata: list[list[str]], share: float, rng: np.random.Generator) -> Split:
+    """Those groups as the test part, and `share` of each kind of the others as validation."""
+    quota = _Quota(share)
+    train: list[str] = []
+    validation: list[str] = []
+    for groups in strata:
+        rest = [group for group in groups if group not in test]
+        shuffled = [rest[index] for index in rng.permutation(len(rest))]
+        taken = quota.take(len(rest))
+        validation += shuffled[:taken]
+        train += shuffled[taken:]
+    if not validation and len(train) > 1:
+        validation.append(train.pop(int(rng.integers(len(train)))))
+    return Split(tuple(sorted(train)), tuple(sorted(validation)), tuple(sorted(test)))
 
 
 class _Quota:
@@ -75,7 +124,7 @@ def read(path: Path) -> Split:
     """Read a split file; raises DataError when it is damaged or a group is in two parts."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        parts = [tuple(str(group) for group in values.get(name, ())) for name in ("train", "validation", "test")]
+        parts = [tuple(str(group) for group in values.get(name, ())) for name in PARTS]
     except OSError as error:
         raise DataError(path, f"cannot be read ({error.strerror})") from error
     except (ValueError, AttributeError, TypeError) as error:

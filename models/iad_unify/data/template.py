@@ -37,7 +37,7 @@ class Pair:
     @staticmethod
     def of(picture: NDArray[np.uint8], template: NDArray[np.uint8]) -> "Pair":
         """From two RGB pictures uint8 [H, W, 3] of one size."""
-        test, other = ((values.max(axis=2) > _BRIGHT).astype(np.uint8) for values in (picture, template))
+        test, other = ((_brightest(values) > _BRIGHT).astype(np.uint8) for values in (picture, template))
         return Pair(test, _moved(other, _shift(test, other)))
 
 
@@ -76,6 +76,12 @@ def unexplained(pair: Pair, boxes: tuple[Box, ...]) -> Mask:
     large = np.asarray(stats[:, cv2.CC_STAT_AREA] >= _LARGE)
     large[0] = False
     return np.asarray(large[parts], dtype=bool)
+
+
+def _brightest(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The largest channel of each pixel, uint8 [H, W]; many times faster than a reduction over the last axis."""
+    red, green, blue = cv2.split(rgb)
+    return np.maximum(np.maximum(red, green), blue)
 
 
 def _shift(test: Tones, template: Tones) -> tuple[int, int]:

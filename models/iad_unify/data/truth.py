@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from iad_unify.data import pictures
 from iad_unify.data.samples import Box, DataError, Sample
 from iad_unify.data.template import Pair, difference, unexplained
+from iad_unify.types import UNKNOWN
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -40,7 +41,7 @@ def labels(sample: Sample, type_index: Mapping[str, int], picture: Image | None 
     if unknown is not None:
         out[unknown] = IGNORED
     for name, mask in sorted(found, key=lambda defect: -np.count_nonzero(defect[1])):
-        out[mask] = 1 + type_index[name] if name in type_index else UNTYPED
+        out[mask] = 1 + type_index[name] if name in type_index and name != UNKNOWN else UNTYPED
     return out
 
 

@@ -44,6 +44,11 @@ def test_a_mask_is_what_is_brighter_than_half_of_its_brightest(tmp_path: Path, o
         pictures.read_mask(tmp_path / "m.png", 9, 7)
 
 
+def test_a_mask_of_class_numbers_is_all_that_is_not_0(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "m.png"), np.array([[0, 1, 7]], np.uint8))
+    assert pictures.read_mask(tmp_path / "m.png", 3, 1).tolist() == [[False, True, True]]
+
+
 def test_an_empty_mask_stays_empty(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "m.png"), np.zeros((9, 7), np.uint8))
     assert not pictures.read_mask(tmp_path / "m.png", 7, 9).any()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from iad_unify.data import samples
-from iad_unify.data.samples import Box, DataError
+from iad_unify.data.samples import Box, DataError, Sample
 
 
 def _picture(path: Path, value: int = 100) -> None:
@@ -60,8 +60,8 @@ def test_a_row_with_boxes_is_defective_and_its_types_are_those_of_the_boxes(tmp_
         ("not json\n", "not JSON"),
         ("[1]\n", "not a JSON object"),
         ('{"defect_type": null}\n', "lacks 'image'"),
-        ('{"image": "a.png", "boxes": [{"box": [5, 2, 1, 8], "defect_type": "hole"}]}\n', "damaged box"),
-        ('{"image": "a.png", "boxes": [{"box": [5, 2], "defect_type": "hole"}]}\n', "damaged box"),
+        ('{"image": "a.png", "boxes": [{"box": [5, 2, 1, 8], "defect_type": "hole"}]}\n', "line 1 is damaged"),
+        ('{"image": "a.png", "boxes": [{"box": [5, 2], "defect_type": "hole"}]}\n', "line 1 is damaged"),
         ("", "empty"),
     ],
 )
@@ -69,6 +69,25 @@ def test_a_damaged_manifest_is_refused_with_its_line(tmp_path: Path, text: str, 
     (tmp_path / "manifest.jsonl").write_text(text)
     with pytest.raises(DataError, match=words):
         samples.read(tmp_path)
+
+
+def test_a_row_may_name_part_and_product(tmp_path: Path) -> None:
+    _picture(tmp_path / "a.png")
+    _manifest(tmp_path, {"image": "a.png", "part": "test", "product": "tile"})
+    (found,) = samples.read(tmp_path)
+    assert (found.part, found.product) == ("test", "tile")
+    _manifest(tmp_path, {"image": "a.png", "part": "exam"})
+    with pytest.raises(DataError, match="'exam' is none of"):
+        samples.read(tmp_path)
+
+
+def test_the_types_of_samples_are_all_but_unknown() -> None:
+    found = [
+        Sample(Path("a"), None, None, "a", (Box(0, 0, 1, 1, "hole"), Box(0, 0, 1, 1, "crack"))),
+        Sample(Path("b"), None, "unknown", "b"),
+        Sample(Path("c"), None, "crack", "c"),
+    ]
+    assert samples.types_of(found) == ("crack", "hole")
 
 
 @pytest.mark.parametrize("per_product", [False, True])
@@ -82,6 +101,8 @@ def test_mvtec_folders_are_read_with_their_masks(tmp_path: Path, per_product: bo
     assert [sample.defect_type for sample in found] == [None, "crack", None]
     assert found[1].mask == root / "ground_truth" / "crack" / "000_mask.png"
     assert len({sample.group for sample in found}) == 3
+    assert [sample.part for sample in found] == ["train", "test", "test"]
+    assert {sample.product for sample in found} == {root.name}
 
 
 def test_a_manifest_beside_mvtec_folders_names_the_groups(tmp_path: Path) -> None:

@@ -35,6 +35,35 @@ def test_the_same_seed_splits_alike_and_another_one_does_not() -> None:
     assert splits.by_group(SAMPLES, 0.5, 0.2, 4) != splits.by_group(SAMPLES, 0.5, 0.2, 5)
 
 
+@pytest.mark.parametrize("folds", [2, 3, 7])
+def test_the_folds_test_every_group_once_and_deal_out_its_kinds(folds: int) -> None:
+    found = splits.k_fold(SAMPLES, folds, 0)
+    assert sorted(name for split in found for name in split.test) == sorted({sample.group for sample in SAMPLES})
+    for split in found:
+        assert len({*split.train, *split.validation, *split.test}) == 60
+        assert abs(len(split.validation) - 0.2 * (60 - len(split.test))) <= 1
+        cracked = sum(sample.defect_type == "crack" for sample in splits.select(SAMPLES, split.test))
+        assert abs(cracked - 20 / folds) < 1
+        assert any(sample.defect_type for sample in splits.select(SAMPLES, split.validation))
+    assert splits.k_fold(SAMPLES, folds, 0) == found
+
+
+def test_each_group_is_left_out_once() -> None:
+    few = [sample for sample in SAMPLES if sample.group in {"g0", "g1", "g2"}]
+    found = splits.leave_one_group_out(few)
+    assert [split.test for split in found] == [("g0",), ("g1",), ("g2",)]
+    assert all(len(split.train) == 1 and len(split.validation) == 1 for split in found)
+
+
+def test_folds_that_cannot_be_are_refused() -> None:
+    one = [sample for sample in SAMPLES if sample.group == "g0"]
+    for folds in (1, 61):
+        with pytest.raises(ValueError, match="folds of 60"):
+            splits.k_fold(SAMPLES, folds, 0)
+    with pytest.raises(ValueError, match="1 groups"):
+        splits.leave_one_group_out(one)
+
+
 def test_a_split_comes_back_from_its_file(tmp_path: Path) -> None:
     split = splits.by_group(SAMPLES, 0.5, 0.2, 0)
     splits.write(split, tmp_path / "groups.json")

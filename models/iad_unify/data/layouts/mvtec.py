@@ -1,0 +1,58 @@
+"""MVTec-AD folders, which MPDD, BTAD's likenesses and our own augmented data sets have too.
+
+PRODUCT/train/good, PRODUCT/test/good, PRODUCT/test/TYPE, and PRODUCT/ground_truth/TYPE/NAME_mask.png (or NAME.png) for
+each picture of a type. The folder is one product, or holds several.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from iad_unify.data.layouts import manifest
+from iad_unify.data.layouts.listing import GOOD, folders_in, mask_in, pictures_in
+from iad_unify.data.samples import PARTS, DataError, Sample
+
+
+def matches(folder: Path) -> bool:
+    """Whether the folder or one inside it is a product."""
+    return bool(_products(folder))
+
+
+def read(folder: Path) -> Iterator[Sample]:
+    """The pictures of all products, each its own group unless a manifest beside the folders names another.
+
+    Raises DataError for a defective picture without a mask.
+    """
+    groups = _groups(folder / manifest.NAME)
+    for product in _products(folder):
+        for part in PARTS:
+            for kind in folders_in(product / part):
+                for image in pictures_in(kind):
+                    name = image.relative_to(folder).as_posix()
+                    defect_type = None if kind.name == GOOD else kind.name
+                    mask = _mask(product, kind.name, image) if defect_type else None
+                    yield Sample(
+                        image, mask, defect_type, groups.get(name, name), part=part, product=product.resolve().name
+                    )
+
+
+def _products(folder: Path) -> list[Path]:
+    return [folder] if _is_product(folder) else [child for child in folders_in(folder) if _is_product(child)]
+
+
+def _is_product(folder: Path) -> bool:
+    return (folder / "train" / GOOD).is_dir() or any(folders_in(folder / "test"))
+
+
+def _mask(product: Path, kind: str, image: Path) -> Path:
+    mask = mask_in(product / "ground_truth" / kind, image.stem)
+    if mask is None:
+        raise DataError(image, f"has no mask {kind}/{image.stem}_mask.png under ground_truth")
+    return mask
+
+
+def _groups(path: Path) -> dict[str, str]:
+    """Groups that a manifest names; edits of one frame belong to one group."""
+    if not path.is_file():
+        return {}
+    found = manifest.rows(path)
+    return {str(row["image"]): str(row["group"]) for _, row in found if row.get("image") and row.get("group")}
