@@ -1,7 +1,7 @@
-"""Synthetic anomalies on good pictures: shapes of many kinds filled with textures that do not belong there.
+"""Synthetic anomalies on good pictures: imitated flaws, and shapes filled with textures that do not belong there.
 
-After the ideas of CutPaste (arXiv 2104.04015) and DRAEM (arXiv 2108.07610), with thin cracks added, which such
-generators lack. The anomalies have no type. It knows nothing of models.
+The filled shapes follow the ideas of CutPaste (arXiv 2104.04015) and DRAEM (arXiv 2108.07610); the imitated flaws of
+`flaws` are what such generators lack. The anomalies have no type. It knows nothing of models.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from iad_unify.data.flaws import FLAWS
+
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 #: An anomaly whose mean visible change is below this (grey levels) is filled again, stronger.
 _VISIBLE = 7.0
+#: The share of anomalies that imitate a flaw of real parts.
+_IMITATED = 0.55
 
 
 def add_anomaly(
@@ -23,12 +27,21 @@ def add_anomaly(
     """A copy of `picture` uint8 [H, W, 3] with one anomaly, and its mask; other pixels are unchanged.
 
     `donor` is another picture of the same size that textures may be cut from; `allowed` bounds the mask. The mask may
-    come out empty when nothing of the drawn shape is allowed.
+    come out empty when nothing of the drawn shape is allowed. About half are imitated flaws (`flaws.FLAWS`), the rest
+    shapes of any kind with any filling.
     """
+    shown = np.ones(picture.shape[:2], dtype=bool) if allowed is None else allowed
+    if rng.random() < _IMITATED:
+        changed, mask = FLAWS[rng.integers(len(FLAWS))](picture, donor, shown, rng)
+        mask = mask & shown
+        if mask.any() and cv2.absdiff(picture[mask], changed[mask]).mean() >= _VISIBLE:
+            return np.where(mask[:, :, None], changed, picture), mask
+    return _filled_shape(picture, donor, rng, shown)
+
+
+def _filled_shape(picture: Image, donor: Image, rng: np.random.Generator, allowed: Mask) -> tuple[Image, Mask]:
     shape = _SHAPES[rng.integers(len(_SHAPES))]
-    mask = shape(picture.shape[0], picture.shape[1], rng)
-    if allowed is not None:
-        mask &= allowed
+    mask = shape(picture.shape[0], picture.shape[1], rng) & allowed
     if not mask.any():
         return picture.copy(), mask
     fill = _FILLS[rng.integers(len(_FILLS))](picture, donor, mask, rng)
