@@ -1,4 +1,4 @@
-"""MVTec-AD folders, which MPDD, BTAD's likenesses and our own augmented data sets have too.
+"""MVTec-AD folders, which MPDD and our own augmented data sets have too.
 
 PRODUCT/train/good, PRODUCT/test/good, PRODUCT/test/TYPE, and PRODUCT/ground_truth/TYPE/NAME_mask.png (or NAME.png) for
 each picture of a type. The folder is one product, or holds several.
