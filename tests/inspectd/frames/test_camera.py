@@ -1,4 +1,4 @@
-"""A live camera through a scripted capture: OpenCV's own is tried with a video file where that is possible."""
+"""A live camera through a scripted capture; test_rtsp.py has a real server."""
 
 import threading
 import time
