@@ -110,6 +110,15 @@ class Letterbox:
         """float32 [5]: scale, pad_x, pad_y, width, height; the LETTERBOX tensor."""
         return np.array([self.scale, self.pad_x, self.pad_y, self.width, self.height], dtype=np.float32)
 
+    def box_to_square(self, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
+        """The inverse of `box_to_original` for a box inside the frame."""
+        return (
+            x0 * self.scale + self.pad_x,
+            y0 * self.scale + self.pad_y,
+            x1 * self.scale + self.pad_x,
+            y1 * self.scale + self.pad_y,
+        )
+
     def box_to_original(self, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
         """A box of the square (corners, pixel edges) in original pixels, clipped to the frame."""
         across = [min(max((x - self.pad_x) / self.scale, 0.0), float(self.width)) for x in (x0, x1)]

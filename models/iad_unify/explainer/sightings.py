@@ -94,7 +94,7 @@ class Spotter:
         squares = [box.apply_mask(defect.mask) for defect in drawing.defects]
         order = sorted(range(len(squares)), key=lambda index: -float(smoothed[squares[index]].max()))
         defects = [drawing.defects[index] for index in order]
-        appearance, logits = describe(self.model, features, [squares[index] for index in order], box)
+        appearance, logits, _ = describe(self.model, features, [squares[index] for index in order], box)
         return Regions(
             appearance,
             _stacked([geometry_of_mask(defect.mask) for defect in defects]),
@@ -107,7 +107,7 @@ class Spotter:
         self, drawing: Drawing, box: Letterbox, smoothed: NDArray[np.float32], features: torch.Tensor
     ) -> Regions:
         proposals = propose(smoothed, box, self._threshold, MIN_AREA_PX)
-        appearance, logits = describe(self.model, features, [proposal.square for proposal in proposals], box)
+        appearance, logits, _ = describe(self.model, features, [proposal.square for proposal in proposals], box)
         rles = tuple(encode_window(one.mask, one.x, one.y, box.width, box.height) for one in proposals)
         return Regions(
             appearance,

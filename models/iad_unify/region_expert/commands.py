@@ -24,8 +24,16 @@ def train(
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Step limit.")] = None,
     batch: Annotated[int, typer.Option(min=2, help="Pictures per step.")] = 8,
+    size: Annotated[int, typer.Option(min=64, help="Side of the square that pictures are brought to, pixels.")] = 256,
+    crop: Annotated[
+        int, typer.Option(min=0, help="Side of the crops that training begins on, pixels; 0 is half of the square.")
+    ] = 0,
+    crop_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the training on crops.")] = 0.5,
     seed: Annotated[int, typer.Option(help="Seed of the split and of the training.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
+    good_only: Annotated[
+        bool, typer.Option("--good-only", help="Learn from the good pictures alone, with synthetic anomalies on them.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from OUT/state.")] = False,
 ) -> None:
     """Train a region expert; writes a checkpoint, its card, groups.json, curves.png and overlays.png to OUT."""
@@ -41,11 +49,10 @@ def train(
     torch.set_num_threads(threads)
     console = Console()
     limit = minutes if minutes or steps else 25.0
-    plan = Plan(out / "state", limit, steps, batch, seed=seed)
+    plan = Plan(out / "state", limit, steps, batch, seed=seed, crop=crop, crop_share=crop_share)
+    order = recipe.Order(tuple(data), out, config, backbone or None, init, groups, train_share, size, good_only, resume)
     try:
-        recipe.train(
-            recipe.Order(tuple(data), out, config, backbone or None, init, groups, train_share, resume), plan, console
-        )
+        recipe.train(order, plan, console)
     except KeyboardInterrupt:
         console.print(f"stopped; the state is in {plan.state}, --resume goes on from it")
         raise typer.Exit(130) from None
@@ -60,10 +67,14 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Report, JSON.")],
     groups: Annotated[Path | None, typer.Option(help="Split file; without it every sample is used.")] = None,
     split: Annotated[str, typer.Option(help="Part of the split file: train, validation or test.")] = "test",
+    thresholds: Annotated[
+        str, typer.Option(help="Part that thresholds are chosen on; 'card' takes the checkpoint's.")
+    ] = "validation",
     pictures: Annotated[int, typer.Option(min=2, help="Pictures of a procedural set.")] = 400,
     resamples: Annotated[int, typer.Option(min=10, help="Bootstrap resamples (by group).")] = 500,
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
     record: Annotated[bool, typer.Option("--record", help="Write the figures into the checkpoint's card.")] = False,
+    plots: Annotated[Path | None, typer.Option(help="Folder for curves, bars and the worst pictures.")] = None,
 ) -> None:
     """Measure segmentation and types of a checkpoint; prints and writes the figures with 95 % intervals."""
     import torch
@@ -75,7 +86,7 @@ def evaluate(
 
     torch.set_num_threads(threads)
     console = Console()
-    order = evaluation.Order(checkpoint, data, out, groups, split, pictures, resamples, record)
+    order = evaluation.Order(checkpoint, data, out, groups, split, thresholds, pictures, resamples, record, plots)
     try:
         evaluation.evaluate(order, console)
     except (CheckpointError, DataError) as error:

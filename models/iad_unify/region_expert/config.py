@@ -7,8 +7,13 @@ from typing import Any
 from iad_unify.catalog import EXPERT_SIZE
 from iad_unify.types import DEFECT_TYPES
 
-#: The two heads; a checkpoint lists those that were trained and serves no others.
+#: The heads that serving needs; a checkpoint lists those that were trained and serves no others.
 HEADS: tuple[str, ...] = ("anomaly", "type")
+#: The head that tells how far beyond a region its annotated box reaches; trained where the data has boxes.
+EXTENT = "extent"
+
+#: Parts of a map nearer than this are one region unless a checkpoint says otherwise, pixels of the square.
+MERGE_GAP_PX = 5
 
 #: A Dinov2 of toy size: it keeps every code path of the real one and costs about 2 ms a frame.
 TINY_BACKBONE: Mapping[str, Any] = {
@@ -42,6 +47,9 @@ class ExpertConfig:
     token_dim: int = 64
     type_slugs: tuple[str, ...] = DEFECT_TYPES
     smoothing_px: float = 1.0  # sigma of the Gaussian over the probability map, pixels of the square
+    template: bool = False  # has a branch that compares the picture with a golden template
+    boxes: bool = False  # has a head for the annotated box of a region
+    merge_gap_px: int = MERGE_GAP_PX  # parts nearer than this are one region, pixels of the square
     trained_heads: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
@@ -62,5 +70,8 @@ class ExpertConfig:
             token_dim=int(values["token_dim"]),
             type_slugs=tuple(str(slug) for slug in values["type_slugs"]),
             smoothing_px=float(values["smoothing_px"]),
+            template=bool(values.get("template", False)),
+            boxes=bool(values.get("boxes", False)),
+            merge_gap_px=int(values.get("merge_gap_px", MERGE_GAP_PX)),
             trained_heads=tuple(str(head) for head in values["trained_heads"]),
         )

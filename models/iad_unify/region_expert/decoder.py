@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from iad_unify.region_expert.template import TemplateDifference
+
 #: Numbers that describe a region's shape to the type head; see `pooling.shape_numbers`.
 SHAPE_NUMBERS = 6
 _NORM_GROUPS = 8
@@ -67,10 +69,23 @@ class LocalContrast(nn.Module):
 
 
 class DetailBranch(nn.Module):
-    """[B, 3, S, S] to four maps at strides 4, 8, 16, 32; every pixel of a 4x4 block is a channel of its own."""
+    """[B, 3, S, S] to four maps at strides 4, 8, 16, 32; every pixel of a 4x4 block is a channel of its own.
 
-    def __init__(self, widths: Sequence[int]) -> None:
+    What differs from a golden template is added to the finest map, so that every later layer works with and without one.
+    """
+
+    def __init__(self, widths: Sequence[int], template: bool = False) -> None:
         super().__init__()
+        self.difference = TemplateDifference() if template else None
+        self.template_stem = (
+            nn.Sequential(
+                nn.PixelUnshuffle(STRIDE),
+                conv(TemplateDifference.channels * STRIDE**2, widths[0]),
+                Residual(widths[0]),
+            )
+            if template
+            else None
+        )
         channels = 3 * (1 + len(CONTRAST_SCALES)) * STRIDE**2
         self.stem = nn.Sequential(
             LocalContrast(), nn.PixelUnshuffle(STRIDE), conv(channels, widths[0]), Residual(widths[0])
@@ -80,9 +95,17 @@ class DetailBranch(nn.Module):
             stages.append(nn.Sequential(conv(inputs, outputs, stride=2), Residual(outputs)))
         self.stages = nn.ModuleList(stages)
 
-    def forward(self, picture: Tensor) -> list[Tensor]:
-        """The four maps, finest first."""
+    def forward(
+        self, picture: Tensor, template: Tensor | None = None, has_template: Tensor | None = None
+    ) -> list[Tensor]:
+        """The four maps, finest first; a template [B, 3, S, S] lies aligned with the picture.
+
+        Where `has_template` [B] is 0, the template is as if it were not there.
+        """
         maps = [self.stem(picture)]
+        if template is not None and self.difference is not None and self.template_stem is not None:
+            change = self.template_stem(self.difference(picture, template))
+            maps[0] = maps[0] + (change if has_template is None else change * has_template[:, None, None, None])
         for stage in self.stages:
             maps.append(stage(maps[-1]))
         return maps
@@ -128,6 +151,23 @@ class Decoder(nn.Module):
             )
             top = self.refine[level](side + up)
         return functional.pixel_shuffle(self.anomaly(top), STRIDE)[:, 0], self.tokens(top)
+
+
+class ExtentHead(nn.Module):
+    """How far the annotated box of a region reaches beyond its tight box: pixels [N, 4], left, top, right, bottom.
+
+    People draw boxes with room around a defect; the pixels that differ are often a tenth of the box.
+    """
+
+    def __init__(self, token_dim: int, rows: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(rows * token_dim + SHAPE_NUMBERS)
+        self.layers = nn.Sequential(nn.Linear(rows * token_dim + SHAPE_NUMBERS, 64), nn.GELU(), nn.Linear(64, 4))
+
+    def forward(self, rows: Tensor, shape: Tensor) -> Tensor:
+        """Appearance rows [N, K, D] and shape numbers [N, SHAPE_NUMBERS] to margins of at least 0."""
+        raw = self.layers(self.norm(torch.cat([rows.flatten(1), shape], dim=1)))
+        return functional.softplus(raw) * 8.0  # about 8 px a unit keeps the weights near 1
 
 
 class TypeHead(nn.Module):

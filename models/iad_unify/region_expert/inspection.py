@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from iad_unify.catalog import APPEARANCE_ROWS
+from iad_unify.catalog import APPEARANCE_ROWS, MAX_REGIONS
 from iad_unify.geometry import Letterbox
+from iad_unify.region_expert import pooling
 from iad_unify.region_expert.model import ExpertOutput, RegionExpert
 from iad_unify.region_expert.proposals import Proposal, propose, smooth
 from iad_unify.region_expert.sampling import content_of
@@ -22,6 +24,7 @@ class Inspected:
     proposals: tuple[Proposal, ...]  # by descending score
     appearance: NDArray[np.float16]  # [R, K, D]
     type_logits: NDArray[np.float32]  # [R, T]
+    boxes: NDArray[np.float32]  # [R, 4]: x0, y0, x1, y1, original pixels, as a person would draw them
 
     @property
     def score(self) -> float:
@@ -29,10 +32,19 @@ class Inspected:
         return float(self.smoothed.max())
 
 
-def maps(model: RegionExpert, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], torch.Tensor]:
-    """Probability maps [B, S, S] (raw, unsmoothed) of uint8 squares [B, S, S, 3], and the token features."""
+def maps(
+    model: RegionExpert, pictures: NDArray[np.uint8], templates: NDArray[np.uint8] | None = None
+) -> tuple[NDArray[np.float32], torch.Tensor]:
+    """Probability maps [B, S, S] (raw, unsmoothed) of uint8 squares [B, S, S, 3], and the token features.
+
+    `templates` uint8 [B, S, S, 3] lie aligned with the pictures.
+    """
     with torch.inference_mode():
-        output: ExpertOutput = model(torch.from_numpy(np.ascontiguousarray(pictures)).to(model.mean.device))
+        squares = [
+            None if planes is None else torch.from_numpy(np.ascontiguousarray(planes)).to(model.mean.device)
+            for planes in (pictures, templates)
+        ]
+        output: ExpertOutput = model(*squares)
         return output.logits.sigmoid().cpu().numpy(), output.features
 
 
@@ -42,29 +54,73 @@ def inspect(
     letterboxes: Sequence[Letterbox],
     thresholds: Sequence[float],
     min_areas_px: Sequence[float],
+    templates: NDArray[np.uint8] | None = None,
+    limit: int = MAX_REGIONS,
 ) -> list[Inspected]:
-    """Inspect a batch of letterboxed frames uint8 [B, S, S, 3], each with its own threshold and smallest area."""
-    raw, features = maps(model, pictures)
+    """Inspect a batch of letterboxed frames uint8 [B, S, S, 3], each with its own threshold and smallest area.
+
+    `templates` as in `maps`; at most `limit` regions are proposed in a frame.
+    """
+    raw, features = maps(model, pictures, templates)
     found = []
     for index, letterbox in enumerate(letterboxes):
         smoothed = smooth(raw[index], letterbox, model.config.smoothing_px)
-        proposals = propose(smoothed, letterbox, thresholds[index], min_areas_px[index])
-        masks = [proposal.square for proposal in proposals]
-        appearance, logits = describe(model, features[index : index + 1], masks, letterbox)
-        found.append(Inspected(smoothed, tuple(proposals), appearance, logits))
+        level = Level(thresholds[index], min_areas_px[index], model.config.merge_gap_px, limit)
+        found.append(regions(model, smoothed, features[index : index + 1], letterbox, level))
     return found
+
+
+class Level(NamedTuple):
+    """How regions are cut out of a map; see `propose`."""
+
+    threshold: float
+    min_area_px: float
+    merge_gap_px: int
+    limit: int
+
+
+def regions(
+    model: RegionExpert, smoothed: NDArray[np.float32], features: torch.Tensor, letterbox: Letterbox, level: Level
+) -> Inspected:
+    """The regions of one frame from its smoothed map [S, S] and its features [1, D, h, w]."""
+    proposals = propose(smoothed, letterbox, *level)
+    described = describe(model, features, [proposal.square for proposal in proposals], letterbox)
+    boxes = _boxes(proposals, described.margins / letterbox.scale, letterbox)
+    return Inspected(smoothed, tuple(proposals), described.appearance, described.type_logits, boxes)
+
+
+class Described(NamedTuple):
+    """What the heads say of R regions."""
+
+    appearance: NDArray[np.float16]  # [R, K, D]
+    type_logits: NDArray[np.float32]  # [R, T]
+    margins: NDArray[np.float32]  # [R, 4], pixels of the square; 0 without a head for them
 
 
 def describe(
     model: RegionExpert, features: torch.Tensor, masks: Sequence[NDArray[np.bool_]], letterbox: Letterbox
-) -> tuple[NDArray[np.float16], NDArray[np.float32]]:
-    """Appearance fp16 [R, K, D] and type logits fp32 [R, T] of masks [S, S] of one frame; features [1, D, h, w]."""
+) -> Described:
+    """Of masks [S, S] of one frame; features [1, D, h, w]."""
     if not masks:
         shape = (0, APPEARANCE_ROWS, model.config.token_dim)
-        return np.zeros(shape, np.float16), np.zeros((0, len(model.config.type_slugs)), np.float32)
+        types = len(model.config.type_slugs)
+        return Described(np.zeros(shape, np.float16), np.zeros((0, types), np.float32), np.zeros((0, 4), np.float32))
     with torch.inference_mode():
         regions = torch.from_numpy(np.stack(masks)).to(features)
         content = torch.from_numpy(content_of(letterbox)).to(features).expand_as(regions)
         owner = torch.zeros(len(masks), dtype=torch.int64, device=features.device)
-        rows, logits = model.describe(features, regions, owner, content)
-        return rows.half().cpu().numpy(), logits.float().cpu().numpy()
+        rows = pooling.pool(features, regions, owner, content)
+        shape_numbers = pooling.shape_numbers(regions)
+        logits = model.type_head(rows, shape_numbers)
+        margins = logits.new_zeros((len(masks), 4))
+        if model.extent_head is not None:
+            margins = model.extent_head(rows, shape_numbers)
+        return Described(rows.half().cpu().numpy(), logits.float().cpu().numpy(), margins.float().cpu().numpy())
+
+
+def _boxes(proposals: Sequence[Proposal], margins: NDArray[np.float32], letterbox: Letterbox) -> NDArray[np.float32]:
+    out = np.zeros((len(proposals), 4), np.float32)
+    for row, (proposal, (left, top, right, bottom)) in enumerate(zip(proposals, margins, strict=True)):
+        x, y, width, height = proposal.box
+        out[row] = (x - left, y - top, x + width + right, y + height + bottom)
+    return np.clip(out, 0, np.array([letterbox.width, letterbox.height] * 2, np.float32))

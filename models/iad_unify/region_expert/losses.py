@@ -1,4 +1,7 @@
-"""What the heads are trained on: pixel, picture and region-type losses."""
+"""What the heads are trained on: pixel, picture and region losses."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -7,13 +10,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from iad_unify.data.truth import IGNORED
+from iad_unify.region_expert import pooling
 from iad_unify.region_expert.model import ExpertOutput, RegionExpert
-from iad_unify.region_expert.sampling import UNTYPED, Batch
+from iad_unify.region_expert.sampling import Batch
 
 _FOCUS = 1.5  # focal exponent
 _PIXEL_GAIN = 20.0  # brings the focal term, a mean over mostly easy pixels, to the size of the dice term
 _TOP_PIXELS = 12  # the picture's score in training: mean of its highest logits
 _REGIONS_PER_PICTURE = 4
+_LEAST_PIXELS = 4
+_MARGIN_PX = 8.0  # the usual size of a margin
 
 
 def anomaly_loss(logits: Tensor, batch: Batch) -> Tensor:
@@ -35,44 +42,98 @@ def anomaly_loss(logits: Tensor, batch: Batch) -> Tensor:
     return _PIXEL_GAIN * focal + dice + 0.3 * picture
 
 
-def type_loss(
-    model: RegionExpert, output: ExpertOutput, batch: Batch, rng: np.random.Generator
-) -> tuple[Tensor, float]:
-    """Cross entropy of the type head over typed regions, and its accuracy; zero and nan when there are none.
+class RegionLosses(NamedTuple):
+    """Cross entropy of the type head, error of the extent head (both scalar, 0 without regions), type accuracy."""
 
-    Half of the regions are taken as the anomaly head sees them, so that the head meets predicted masks in training.
+    kind: Tensor
+    extent: Tensor
+    accuracy: float  # nan without typed regions
+
+
+def region_losses(model: RegionExpert, output: ExpertOutput, batch: Batch, rng: np.random.Generator) -> RegionLosses:
+    """What the heads make of the batch's regions.
+
+    Half of the regions are taken as the anomaly head sees them, so that the heads meet predicted masks in training.
     """
     with torch.no_grad():
         seen = (output.logits > 0).numpy()
-    masks, owner, types = _regions(batch, seen, rng)
-    if not masks:
-        return output.features.sum() * 0.0, float("nan")
-    index = torch.tensor(owner)
-    regions = torch.from_numpy(np.stack(masks)).float()
-    target = torch.tensor(types)
-    _, logits = model.describe(output.features, regions, index, batch.content.float()[index])
+    regions = _regions(batch, seen, rng)
+    if not regions:
+        nothing = output.features.sum() * 0.0
+        return RegionLosses(nothing, nothing, float("nan"))
+    owner = torch.tensor([region.picture for region in regions])
+    masks = torch.from_numpy(np.stack([region.mask for region in regions])).float()
+    target = torch.tensor([region.kind for region in regions])
+    rows = pooling.pool(output.features, masks, owner, batch.content.float()[owner])
+    shape = pooling.shape_numbers(masks)
+    logits = model.type_head(rows, shape)
     hits = (logits.argmax(dim=1) == target).float().mean()
-    return functional.cross_entropy(logits, target, label_smoothing=0.05), float(hits)
+    kind = functional.cross_entropy(logits, target, label_smoothing=0.05)
+    return RegionLosses(kind, _extent_loss(model, rows, shape, regions), float(hits))
 
 
-def _regions(
-    batch: Batch, seen: NDArray[np.bool_], rng: np.random.Generator
-) -> tuple[list[NDArray[np.bool_]], list[int], list[int]]:
-    masks: list[NDArray[np.bool_]] = []
-    owner: list[int] = []
-    types: list[int] = []
+def _extent_loss(model: RegionExpert, rows: Tensor, shape: Tensor, regions: "list[_Region]") -> Tensor:
+    known = [index for index, region in enumerate(regions) if region.margins is not None]
+    if model.extent_head is None or not known:
+        return rows.sum() * 0.0
+    target = torch.tensor([regions[index].margins for index in known], dtype=torch.float32)
+    margins = model.extent_head(rows[known], shape[known])
+    return functional.smooth_l1_loss(margins / _MARGIN_PX, target / _MARGIN_PX)
+
+
+class _Region(NamedTuple):
+    picture: int
+    mask: NDArray[np.bool_]
+    kind: int
+    margins: tuple[float, float, float, float] | None  # from its tight box to the annotated one, pixels
+
+
+def _regions(batch: Batch, seen: NDArray[np.bool_], rng: np.random.Generator) -> list[_Region]:
+    found: list[_Region] = []
+    boxes = None if batch.boxes is None else batch.boxes.numpy()
     for picture, labels in enumerate(batch.labels.numpy()):
-        for label in [value for value in np.unique(labels) if 0 < value < UNTYPED][:_REGIONS_PER_PICTURE]:
-            whole = (labels == label).astype(np.uint8)
-            mask = _largest(whole) if rng.random() < 0.5 else whole.astype(bool)
+        plane = None if boxes is None else boxes[picture]
+        for label, whole, box in _defects(labels, plane, rng):
+            mask = whole
             if rng.random() < 0.5:
                 around = cv2.dilate(mask.astype(np.uint8), np.ones((11, 11), np.uint8)).astype(bool)
+                around &= True if plane is None or box == 0 else plane == box
                 predicted = seen[picture] & around
                 mask = predicted if predicted.sum() >= 4 else mask
-            masks.append(mask)
-            owner.append(picture)
-            types.append(int(label) - 1)
-    return masks, owner, types
+            margins = None if plane is None or box == 0 else _margins(mask, plane == box)
+            found.append(_Region(picture, mask, label - 1, margins))
+    return found
+
+
+def _defects(
+    labels: NDArray[np.uint8], plane: NDArray[np.uint8] | None, rng: np.random.Generator
+) -> Iterator[tuple[int, NDArray[np.bool_], int]]:
+    """Label, mask and box number (0: none) of a few typed defects: one for each box, or for each type."""
+    if plane is not None and plane.any():
+        numbers = [number for number in np.unique(plane) if number > 0]
+        for number in rng.permutation(numbers)[:_REGIONS_PER_PICTURE]:
+            mask = (plane == number) & (labels > 0) & (labels < IGNORED)
+            if mask.sum() >= _LEAST_PIXELS:
+                yield int(np.bincount(labels[mask]).argmax()), mask, int(number)
+        return
+    for label in [value for value in np.unique(labels) if 0 < value < IGNORED][:_REGIONS_PER_PICTURE]:
+        whole = (labels == label).astype(np.uint8)
+        yield int(label), _largest(whole) if rng.random() < 0.5 else whole.astype(bool), 0
+
+
+def _margins(mask: NDArray[np.bool_], box: NDArray[np.bool_]) -> tuple[float, float, float, float] | None:
+    """None when the box is cut off by the crop's border, so that nobody knows how far it reaches."""
+    if box[0].any() or box[-1].any() or box[:, 0].any() or box[:, -1].any():
+        return None
+    inner, outer = _edges(mask), _edges(box)
+    left, top, right, bottom = (max(0.0, far - near) for far, near in zip(outer, inner, strict=True))
+    return left, top, right, bottom
+
+
+def _edges(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    """How far the mask reaches to the left, the top, the right and the bottom; larger is farther."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return -float(columns[0]), -float(rows[0]), float(columns[-1]), float(rows[-1])
 
 
 def _largest(mask: NDArray[np.uint8]) -> NDArray[np.bool_]:

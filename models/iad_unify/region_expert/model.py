@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.checkpoint import CONFIG, TENSORS, CheckpointError, read_config
-from iad_unify.region_expert import backbone, pooling
+from iad_unify.region_expert import backbone
 from iad_unify.region_expert.config import BACKBONES, ExpertConfig
-from iad_unify.region_expert.decoder import Decoder, DetailBranch, TypeHead
+from iad_unify.region_expert.decoder import Decoder, DetailBranch, ExtentHead, TypeHead
 
 _MEAN = (0.485, 0.456, 0.406)  # ImageNet, as DINOv2 was trained
 _STD = (0.229, 0.224, 0.225)
@@ -32,7 +32,7 @@ class ExpertOutput(NamedTuple):
 
 
 class RegionExpert(nn.Module):
-    """uint8 pictures [B, S, S, 3] (RGB) to `ExpertOutput`."""
+    """uint8 pictures [B, S, S, 3] (RGB), alone or each with its aligned golden template, to `ExpertOutput`."""
 
     mean: Tensor
     std: Tensor
@@ -41,22 +41,28 @@ class RegionExpert(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = frozen or backbone.build(config.backbone, config.backbone_layers)
-        self.detail = DetailBranch(config.widths)
+        self.detail = DetailBranch(config.widths, config.template)
         self.decoder = Decoder(config.widths, self.backbone.channels, config.token_dim)
         self.type_head = TypeHead(config.token_dim, APPEARANCE_ROWS, len(config.type_slugs))
+        self.extent_head = ExtentHead(config.token_dim, APPEARANCE_ROWS) if config.boxes else None
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1) * 255, persistent=False)
 
-    def forward(self, pictures: Tensor) -> ExpertOutput:
-        """See the class."""
-        picture = (pictures.permute(0, 3, 1, 2).float() - self.mean) / self.std  # [B, 3, S, S], channels last in memory
-        logits, features = self.decoder(self.detail(picture), self.backbone(picture))
+    def forward(
+        self, pictures: Tensor, templates: Tensor | None = None, has_template: Tensor | None = None
+    ) -> ExpertOutput:
+        """See the class; `has_template` float [B] is 0 where a row of `templates` is only there to fill the batch.
+
+        Templates are left out by an expert without a branch for them.
+        """
+        picture = self._normalised(pictures)
+        template = None if templates is None or not self.config.template else self._normalised(templates)
+        logits, features = self.decoder(self.detail(picture, template, has_template), self.backbone(picture))
         return ExpertOutput(logits.float(), features.float())
 
-    def describe(self, features: Tensor, masks: Tensor, owner: Tensor, content: Tensor) -> tuple[Tensor, Tensor]:
-        """Appearance rows [N, 2, D] and type logits [N, T] of regions; arguments as in `pooling.pool`."""
-        rows = pooling.pool(features, masks, owner, content)
-        return rows, self.type_head(rows, pooling.shape_numbers(masks))
+    def _normalised(self, pictures: Tensor) -> Tensor:
+        """[B, 3, S, S], channels last in memory."""
+        return (pictures.permute(0, 3, 1, 2).float() - self.mean) / self.std
 
 
 def create(config: ExpertConfig, source: str | None = None) -> RegionExpert:

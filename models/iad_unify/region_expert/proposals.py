@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 
 from iad_unify.catalog import MAX_REGIONS
 from iad_unify.geometry import Letterbox, geometry_of_box
-
-#: Components nearer than this are one region, pixels of the square.
-MERGE_GAP_PX = 5
+from iad_unify.region_expert.config import MERGE_GAP_PX
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +52,17 @@ def smooth(probability: NDArray[np.float32], letterbox: Letterbox, sigma_px: flo
 
 
 def propose(
-    smoothed: NDArray[np.float32], letterbox: Letterbox, threshold: float, min_area_px: float
+    smoothed: NDArray[np.float32],
+    letterbox: Letterbox,
+    threshold: float,
+    min_area_px: float,
+    merge_gap_px: int = MERGE_GAP_PX,
+    limit: int = MAX_REGIONS,
 ) -> list[Proposal]:
-    """At most MAX_REGIONS regions of the smoothed map [S, S], by descending score, then by row and column.
+    """At most `limit` regions of the smoothed map [S, S], by descending score, then by row and column.
 
     A region is an 8-connected set of content pixels whose value is at least `threshold`; sets nearer than
-    MERGE_GAP_PX count as one. Regions of fewer than `min_area_px` original pixels are left out; with `min_area_px`
+    `merge_gap_px` count as one. Regions of fewer than `min_area_px` original pixels are left out; with `min_area_px`
     of 0, "some region scores at least t" equals "the map's maximum is at least t" for every t >= `threshold`.
     """
     x, y, w, h = letterbox.inner
@@ -67,7 +70,7 @@ def propose(
     hot[y : y + h, x : x + w] = smoothed[y : y + h, x : x + w] >= threshold
     if not hot.any():
         return []
-    grown = cv2.dilate(hot, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (MERGE_GAP_PX, MERGE_GAP_PX)))
+    grown = cv2.dilate(hot, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (merge_gap_px, merge_gap_px)))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
     labels[hot == 0] = 0
     scores = np.zeros(count, dtype=np.float32)
@@ -78,7 +81,7 @@ def propose(
         proposal = _in_original(labels == label, float(scores[label]), letterbox)
         if proposal.area >= min_area_px:
             found.append(proposal)
-        if len(found) == MAX_REGIONS:
+        if len(found) == limit:
             break
     return found
 

@@ -9,6 +9,7 @@ import torch
 from rich.console import Console
 
 from iad_unify import resources
+from iad_unify.catalog import EXPERT_SIZE
 from iad_unify.checkpoint import CONFIG, Card, Figure, write_card
 from iad_unify.data import samples as data_sets
 from iad_unify.data import splits
@@ -16,7 +17,7 @@ from iad_unify.data.samples import DataError, Sample
 from iad_unify.geometry import Letterbox
 from iad_unify.procedural import draw_random
 from iad_unify.region_expert import figures, model, validation
-from iad_unify.region_expert.config import BACKBONES, HEADS, ExpertConfig
+from iad_unify.region_expert.config import BACKBONES, EXTENT, HEADS, ExpertConfig
 from iad_unify.region_expert.sampling import (
     Labelled,
     MixedSource,
@@ -24,6 +25,7 @@ from iad_unify.region_expert.sampling import (
     SampleSource,
     Source,
     open_sample,
+    with_anomaly,
 )
 from iad_unify.region_expert.training import Plan, Progressed, Trainer
 from iad_unify.types import DEFECT_TYPES
@@ -47,6 +49,8 @@ class Order:
     init: str = ""  # "", "none", "shipped" or a folder
     groups: Path | None = None
     train_share: float = 0.5
+    size: int = EXPERT_SIZE  # side of the square input, pixels
+    good_only: bool = False  # learn from good pictures, with synthetic anomalies, as if no defect were known
     resume: bool = False
 
 
@@ -54,13 +58,15 @@ def train(order: Order, plan: Plan, console: Console) -> Card:
     """Carry the order out. Raises DataError, CheckpointError, or OSError for a backbone that is not there."""
     drawn = PROCEDURAL in order.data
     found = gather([name for name in order.data if name != PROCEDURAL])
-    slugs = _slugs(found, drawn)
+    slugs = _slugs([] if order.good_only else found, drawn)
     order.out.mkdir(parents=True, exist_ok=True)
     split = _split(found, order, plan.seed)
     learn, held = splits.select(found, split.train), splits.select(found, split.validation)
-    expert = _build(order, slugs, bool(found), plan.seed, console)
+    if order.good_only:
+        learn, held = ([sample for sample in part if sample.good] for part in (learn, held))
+    expert = _build(order, slugs, found, plan.seed, console)
     config = expert.config
-    held_out = _held_out(held, drawn, config)
+    held_out = _held_out(held, drawn, config, order.good_only)
     trainer = Trainer(expert, _source(learn, drawn, config), held_out, plan, console)
     if order.resume and trainer.resume():
         console.print(f"going on from step {trainer.done.step}")
@@ -79,7 +85,7 @@ def gather(folders: Sequence[str]) -> list[Sample]:
 
 
 def _slugs(found: Sequence[Sample], drawn: bool) -> tuple[str, ...]:
-    named = {sample.defect_type for sample in found if sample.defect_type}
+    named = {slug for sample in found for slug in sample.defect_types}
     slugs = (*(DEFECT_TYPES if drawn else ()), *sorted(named - set(DEFECT_TYPES if drawn else ())))
     if not slugs:
         raise DataError("data", "no defective sample, so no type to learn; add --data procedural")
@@ -101,13 +107,22 @@ def _split(found: Sequence[Sample], order: Order, seed: int) -> splits.Split:
     return split
 
 
-def _build(order: Order, slugs: tuple[str, ...], real: bool, seed: int, console: Console) -> model.RegionExpert:
+def _build(
+    order: Order, slugs: tuple[str, ...], found: Sequence[Sample], seed: int, console: Console
+) -> model.RegionExpert:
     if order.config not in BACKBONES:
         raise DataError(order.config, f"no such configuration; there are {', '.join(BACKBONES)}")
     torch.manual_seed(seed)  # the toy backbone and the heads are drawn from it
-    expert = model.create(ExpertConfig(name=order.config, type_slugs=slugs), order.backbone)
+    config = ExpertConfig(
+        name=order.config,
+        size=order.size,
+        type_slugs=slugs,
+        template=any(sample.template for sample in found),
+        boxes=any(sample.boxes for sample in found),
+    )
+    expert = model.create(config, order.backbone)
     shipped = resources.weights("region_expert")
-    donor = {"": shipped if real and (shipped / CONFIG).is_file() else None, "none": None, "shipped": shipped}.get(
+    donor = {"": shipped if found and (shipped / CONFIG).is_file() else None, "none": None, "shipped": shipped}.get(
         order.init, Path(order.init)
     )
     if donor is not None:
@@ -126,10 +141,15 @@ def _source(learn: Sequence[Sample], drawn: bool, config: ExpertConfig) -> Sourc
     return MixedSource(sources)
 
 
-def _held_out(held: Sequence[Sample], drawn: bool, config: ExpertConfig) -> list[validation.Held]:
-    types = {slug: index + 1 for index, slug in enumerate(config.type_slugs)}
-    found = [open_sample(sample, config.size, types) for sample in held]
-    if drawn:
+def _held_out(
+    held: Sequence[Sample], drawn: bool, config: ExpertConfig, good_only: bool = False
+) -> list[validation.Held]:
+    """Squares to choose thresholds on; from good pictures alone, each also comes with a synthetic anomaly."""
+    found = [open_sample(sample, config.size, config.type_slugs) for sample in held]
+    if good_only:
+        rng = np.random.default_rng([VALIDATION_STREAM, 0])
+        found += [(with_anomaly(good, found[int(rng.integers(len(found)))][0], rng), box) for good, box in found]
+    if drawn and not good_only:
         found += [drawn_square(VALIDATION_STREAM, index, config) for index in range(_DRAWN_VALIDATION)]
     order = np.random.default_rng(0).permutation(len(found))  # the first ones are looked at during training
     return [found[index] for index in order]
@@ -149,7 +169,9 @@ def _finish(order: Order, plan: Plan, trainer: Trainer, held_out: Sequence[valid
     """Thresholds, checkpoint, card and pictures of the averaged model."""
     expert = trainer.averaged
     checked = validation.check(expert, held_out)
-    config = replace(expert.config, trained_heads=HEADS)
+    heads = (*HEADS, EXTENT) if expert.config.boxes else HEADS
+    config = replace(expert.config, merge_gap_px=checked.merge_gap_px, trained_heads=heads)
+    expert.config = config
     model.save(expert, order.out, config)
     card = write_card(order.out, _card(order, plan, trainer.done, config, checked, model.parameters(expert)))
     figures.curves(trainer.done, order.out / "curves.png")
@@ -167,6 +189,9 @@ def _card(
     names = tuple(name if name == PROCEDURAL else Path(name).name for name in order.data)
     command = f"iad-unify train region-expert {' '.join(f'--data {name}' for name in names)} --config {order.config}"
     command += f" --steps {done.step} --seed {plan.seed} --batch {plan.batch} --out FOLDER"
+    command += " --good-only" if order.good_only else ""
+    command += f" --size {order.size}" if order.size != EXPERT_SIZE else ""
+    command += f" --crop {plan.crop}" if plan.crop else ""
     command += " --groups groups.json" if names != (PROCEDURAL,) else ""
     command += f" --init {Path(order.init).name}" if order.init else ""
     figure = {

@@ -3,8 +3,9 @@
 A source yields labelled squares; it knows nothing of the model or the losses.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
@@ -12,15 +13,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from iad_unify.data import pictures
+from iad_unify.data import pictures, truth
 from iad_unify.data.anomalies import add_anomaly
-from iad_unify.data.samples import Sample
+from iad_unify.data.samples import DataError, Sample
+from iad_unify.data.truth import UNTYPED
 from iad_unify.geometry import Letterbox
 from iad_unify.procedural import draw_random
+from iad_unify.region_expert.template import align
 
-#: Label of an anomalous pixel whose type nobody knows; 0 is good, 1 + index is a type.
-UNTYPED = 255
 _MOST_GAIN = 8.0
+#: Pictures are kept decoded up to this; beyond it they are read again.
+_OPENED_BYTES = 3 << 30
+#: Boxes of one picture that a plane of bytes can number.
+_MOST_BOXES = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +34,42 @@ class Labelled:
 
     rgb: NDArray[np.uint8]  # [S, S, 3]
     labels: NDArray[np.uint8]  # [S, S]: 0 good, 1 + type index, UNTYPED
-    content: NDArray[np.bool_]  # [S, S]: False on the letterbox padding
+    content: NDArray[np.bool_]  # [S, S]: False on the letterbox padding and where nobody knows the truth
     clean: NDArray[np.uint8] | None = None  # [S, S, 3]: the same picture without its defects, where it is known
+    template: NDArray[np.uint8] | None = None  # [S, S, 3]: a golden picture of the same view, aligned
+    boxes: NDArray[np.uint8] | None = None  # [S, S]: 1 + index of the annotated box that a pixel lies in, else 0
+
+    def map(
+        self,
+        picture: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+        plane: Callable[[NDArray[np.uint8]], NDArray[np.uint8]],
+    ) -> "Labelled":
+        """Both functions change the place of pixels alike: `picture` interpolates colours, `plane` keeps numbers."""
+        content = plane(self.content.astype(np.uint8)) > 0
+        return Labelled(
+            picture(self.rgb),
+            np.where(content, plane(self.labels), 0).astype(np.uint8),
+            content,
+            None if self.clean is None else picture(self.clean),
+            None if self.template is None else picture(self.template),
+            None if self.boxes is None else plane(self.boxes),
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Tensors of B labelled squares: pictures uint8 [B, S, S, 3], labels uint8 [B, S, S], content bool [B, S, S]."""
+    """Tensors of B labelled squares: pictures uint8 [B, S, S, 3], labels uint8 [B, S, S], content bool [B, S, S].
+
+    `templates` uint8 [B, S, S, 3] with `has_template` float [B] of 0 and 1, and `boxes` uint8 [B, S, S], are None when no
+    square of the batch has one.
+    """
 
     pictures: torch.Tensor
     labels: torch.Tensor
     content: torch.Tensor
+    templates: torch.Tensor | None = None
+    has_template: torch.Tensor | None = None
+    boxes: torch.Tensor | None = None
 
 
 class Source(Protocol):
@@ -89,12 +119,13 @@ class SampleSource:
 
     def __init__(self, samples: Sequence[Sample], size: int, type_slugs: Sequence[str]) -> None:
         self._size = size
-        self._types = {slug: index + 1 for index, slug in enumerate(type_slugs)}
-        self._good = [sample for sample in samples if sample.defect_type is None]
+        self._slugs = tuple(type_slugs)
+        self._good = [sample for sample in samples if sample.good]
         self._by_type: list[list[Sample]] = [
-            found for slug in type_slugs if (found := [s for s in samples if s.defect_type == slug])
+            found for slug in type_slugs if (found := [s for s in samples if slug in s.defect_types])
         ]
         self._opened: dict[str, Labelled] = {}
+        self._room = max(1, _OPENED_BYTES // (8 * size * size))
 
     def next(self, rng: np.random.Generator) -> Labelled:
         """One of the three kinds, by chance."""
@@ -104,19 +135,24 @@ class SampleSource:
         good = self._open(_any(self._good, rng))
         if chance < 0.7:
             return good
-        rgb, labels = good.rgb, np.zeros_like(good.labels)
-        for _ in range(int(rng.choice([1, 1, 1, 2]))):
-            rgb, mask = add_anomaly(rgb, self._open(_any(self._good, rng)).rgb, rng, good.content)
-            labels[mask] = UNTYPED
-        return Labelled(rgb, labels, good.content, good.rgb)
+        return with_anomaly(good, self._open(_any(self._good, rng)), rng)
 
     def _open(self, sample: Sample) -> Labelled:
         key = str(sample.image)
         if key not in self._opened:
-            if len(self._opened) >= 3000:  # about 1 GB of squares of 256; beyond it pictures are read again
+            if len(self._opened) >= self._room:
                 self._opened.pop(next(iter(self._opened)))
-            self._opened[key] = open_sample(sample, self._size, self._types)[0]
+            self._opened[key] = open_sample(sample, self._size, self._slugs)[0]
         return self._opened[key]
+
+
+def with_anomaly(good: Labelled, donor: Labelled, rng: np.random.Generator) -> Labelled:
+    """A good square with one or two synthetic anomalies, whose textures may come from another square."""
+    rgb, labels = good.rgb, np.zeros_like(good.labels)
+    for _ in range(int(rng.choice([1, 1, 1, 2]))):
+        rgb, mask = add_anomaly(rgb, donor.rgb, rng, good.content)
+        labels[mask] = UNTYPED
+    return replace(good, rgb=rgb, labels=labels, clean=good.rgb)
 
 
 class MixedSource:
@@ -132,16 +168,42 @@ class MixedSource:
         return self._sources[int(rng.choice(len(self._sources), p=self._shares))].next(rng)
 
 
-def open_sample(sample: Sample, size: int, types: dict[str, int]) -> tuple[Labelled, Letterbox]:
-    """Read a sample and letterbox it; a type that `types` does not know is UNTYPED."""
+def open_sample(sample: Sample, size: int, type_slugs: Sequence[str]) -> tuple[Labelled, Letterbox]:
+    """Read a sample and letterbox it; a type that `type_slugs` lacks is UNTYPED. The template is aligned."""
     rgb = pictures.read_rgb(sample.image)
     height, width = rgb.shape[:2]
     letterbox = Letterbox.fit(width, height, size)
+    square = letterbox.apply(rgb)
+    known = truth.labels(sample, {slug: index for index, slug in enumerate(type_slugs)}, rgb)
     labels = np.zeros((size, size), dtype=np.uint8)
-    if sample.mask is not None and sample.defect_type is not None:
-        mask = letterbox.apply_mask(pictures.read_mask(sample.mask, width, height))
-        labels[mask] = types.get(sample.defect_type, UNTYPED)
-    return Labelled(letterbox.apply(rgb), labels, content_of(letterbox)), letterbox
+    content = content_of(letterbox)
+    for label in np.unique(known[known > 0]):
+        mask = letterbox.apply_mask(known == label)
+        if label == truth.IGNORED:
+            content &= ~mask
+        else:
+            labels[mask] = label
+    template = None if sample.template is None else read_template(sample.template, square, letterbox)
+    return Labelled(square, labels, content, None, template, _box_plane(sample, letterbox)), letterbox
+
+
+def read_template(path: Path, square: NDArray[np.uint8], letterbox: Letterbox) -> NDArray[np.uint8]:
+    """A golden picture as a square uint8 [S, S, 3] aligned with `square`; raises DataError when its size differs."""
+    rgb = pictures.read_rgb(path)
+    if rgb.shape[:2] != (letterbox.height, letterbox.width):
+        raise DataError(path, f"a template of {rgb.shape[1]}x{rgb.shape[0]} for {letterbox.width}x{letterbox.height}")
+    return align(letterbox.apply(rgb), square)
+
+
+def _box_plane(sample: Sample, letterbox: Letterbox) -> NDArray[np.uint8] | None:
+    if not sample.boxes:
+        return None
+    plane = np.zeros((letterbox.size, letterbox.size), dtype=np.uint8)
+    for index, box in enumerate(sample.boxes[:_MOST_BOXES], start=1):
+        edges = letterbox.box_to_square(box.x0, box.y0, box.x1, box.y1)
+        x0, y0, x1, y1 = (round(edge) for edge in edges)
+        plane[max(0, y0) : y1, max(0, x0) : x1] = index
+    return plane
 
 
 def content_of(letterbox: Letterbox) -> NDArray[np.bool_]:
@@ -159,24 +221,27 @@ def _any(samples: Sequence[Sample], rng: np.random.Generator) -> Sample:
 def vary(item: Labelled, rng: np.random.Generator) -> Labelled:
     """Flip, turn, sometimes scale and shift; then brightness, contrast, colour, noise, blur, JPEG.
 
-    The clean picture, where there is one, is varied in exactly the same way.
+    The clean picture, where there is one, is varied in exactly the same way. A template is too, except that it may then
+    lie a little beside the picture and has a noise of its own, as golden pictures do.
     """
     turn, flip = int(rng.integers(4)) if rng.random() < 0.5 else 0, rng.random() < 0.5
     matrix = _placement(item.rgb.shape[0], rng) if rng.random() < 0.4 else None
     seed = int(rng.integers(1 << 62))
-
-    def light(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        moved = _placed(_turned(picture, turn, flip), matrix, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
-        return _relight(moved, np.random.default_rng(seed))
-
-    labels = _placed(_turned(item.labels, turn, flip), matrix, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT)
-    inside = _turned(item.content.astype(np.uint8), turn, flip)
-    content = _placed(inside, matrix, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT) > 0
-    return Labelled(
-        light(item.rgb),
-        np.where(content, labels, 0).astype(np.uint8),
-        content,
-        None if item.clean is None else light(item.clean),
+    moved = item.map(
+        lambda picture: _placed(_turned(picture, turn, flip), matrix, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE),
+        lambda plane: _placed(_turned(plane, turn, flip), matrix, cv2.INTER_NEAREST, cv2.BORDER_CONSTANT),
+    )
+    template = moved.template
+    if template is not None:
+        if rng.random() < 0.4:
+            beside = np.array([[1, 0, rng.normal(0, 0.7)], [0, 1, rng.normal(0, 0.7)]])
+            template = _placed(template, beside, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE)
+        template = _relight(template, np.random.default_rng(seed), np.random.default_rng(seed + 1))
+    return replace(
+        moved,
+        rgb=_relight(moved.rgb, np.random.default_rng(seed)),
+        clean=None if moved.clean is None else _relight(moved.clean, np.random.default_rng(seed)),
+        template=template,
     )
 
 
@@ -199,12 +264,16 @@ def _placed(
     return moved.astype(np.uint8, copy=False)
 
 
-def _relight(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+def _relight(
+    rgb: NDArray[np.uint8], rng: np.random.Generator, own: np.random.Generator | None = None
+) -> NDArray[np.uint8]:
+    """Light and colour by `rng`; blur, noise and JPEG by `own` when it is given."""
     table = np.arange(256, dtype=np.float32) / 255
     curves = np.repeat((table ** np.exp(rng.normal(0, 0.12)))[:, None], 3, axis=1)
     if rng.random() < 0.3:
         curves *= 1 + rng.normal(0, 0.05, 3)
     curves = (curves - 0.5) * np.exp(rng.normal(0, 0.12)) + 0.5 + rng.normal(0, 0.06)
+    rng = own or rng
     out: NDArray[Any] = cv2.LUT(rgb, np.clip(curves * 255, 0, 255).round().astype(np.uint8)[None])
     if rng.random() < 0.1:
         out = cv2.GaussianBlur(out, (0, 0), float(rng.uniform(0.3, 0.9)))
@@ -226,14 +295,23 @@ def make_batch(source: Source, count: int, rng: np.random.Generator, side: int, 
     items: list[Labelled] = []
     total = count
     while len(items) < total:
-        item = vary(emphasise(source.next(rng), visibility), rng)
+        item = emphasise(source.next(rng), visibility)
         cut = side < item.rgb.shape[0]
         total = 2 * count if cut else count
-        for part in [crop(item, side, rng) for _ in range(2)] if cut else [item]:
+        for part in [_varied_crop(item, side, rng) for _ in range(2)] if cut else [vary(item, rng)]:
             items.append(part)
             if part.clean is not None and part.labels.any():
-                items.append(Labelled(part.clean, np.zeros_like(part.labels), part.content))
+                items.append(replace(part, rgb=part.clean, labels=np.zeros_like(part.labels), boxes=None))
     return collate(items[:total])
+
+
+def _varied_crop(item: Labelled, side: int, rng: np.random.Generator) -> Labelled:
+    """A varied crop; it is cut with room around it, so that turning and shifting bring in picture, not border."""
+    room = min(item.rgb.shape[0], side + side // 4)
+    varied = vary(crop(item, room, rng), rng)
+    inset = (room - side) // 2
+    area = slice(inset, inset + side), slice(inset, inset + side)
+    return varied.map(lambda picture: picture[area], lambda plane: plane[area])
 
 
 def emphasise(item: Labelled, visibility: float) -> Labelled:
@@ -252,7 +330,7 @@ def emphasise(item: Labelled, visibility: float) -> Labelled:
         seen = float(np.median(strength[here]))
         gain[here] = min(_MOST_GAIN, max(1.0, visibility / max(seen, 1.0)))
     rgb = np.clip(item.clean + change * gain[:, :, None], 0, 255).round().astype(np.uint8)
-    return Labelled(rgb, item.labels, item.content, item.clean)
+    return replace(item, rgb=rgb)
 
 
 def crop(item: Labelled, side: int, rng: np.random.Generator) -> Labelled:
@@ -260,19 +338,27 @@ def crop(item: Labelled, side: int, rng: np.random.Generator) -> Labelled:
     room = item.rgb.shape[0] - side
     rows, columns = np.nonzero(item.labels)
     corner = rng.integers(0, room + 1, 2)
-    if rows.size and rng.random() < 0.75:
+    if rows.size and rng.random() < 0.65:
         pixel = int(rng.integers(rows.size))
         inset = rng.integers(side // 8, side - side // 8, 2)
         corner = np.clip(np.array([rows[pixel], columns[pixel]]) - inset, 0, room)
     area = slice(int(corner[0]), int(corner[0]) + side), slice(int(corner[1]), int(corner[1]) + side)
-    clean = None if item.clean is None else item.clean[area]
-    return Labelled(item.rgb[area], item.labels[area], item.content[area], clean)
+    return item.map(lambda picture: picture[area], lambda plane: plane[area])
 
 
 def collate(items: Sequence[Labelled]) -> Batch:
     """Stack labelled squares into tensors."""
+
+    def stack(planes: Sequence[NDArray[Any]]) -> torch.Tensor:
+        return torch.from_numpy(np.stack(planes))
+
+    given = [item.template is not None for item in items]
+    boxed = any(item.boxes is not None for item in items)
     return Batch(
-        torch.from_numpy(np.stack([item.rgb for item in items])),
-        torch.from_numpy(np.stack([item.labels for item in items])),
-        torch.from_numpy(np.stack([item.content for item in items])),
+        stack([item.rgb for item in items]),
+        stack([item.labels for item in items]),
+        stack([item.content for item in items]),
+        stack([item.rgb if item.template is None else item.template for item in items]) if any(given) else None,
+        torch.tensor(given, dtype=torch.float32) if any(given) else None,
+        stack([np.zeros_like(item.labels) if item.boxes is None else item.boxes for item in items]) if boxed else None,
     )

@@ -14,15 +14,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from iad_unify.catalog import EXPERT_SIZE
 from iad_unify.checkpoint import CheckpointError
 from iad_unify.region_expert import validation
-from iad_unify.region_expert.losses import anomaly_loss, type_loss
+from iad_unify.region_expert.losses import anomaly_loss, region_losses
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.sampling import Source, make_batch
 
 _WARM_UP_STEPS = 100
 _SAVE_EVERY_S = 120.0
 _TYPE_GAIN = 0.5
+_EXTENT_GAIN = 0.5
 _FADED_AT = 0.85  # share of the training after which defects are as faint as they come
 
 
@@ -38,6 +40,7 @@ class Plan:
     weight_decay: float = 0.02
     seed: int = 0
     validate_every_s: float = 120.0
+    crop: int = 0  # side of crops, pixels; 0 is half of the square
     crop_share: float = 0.5  # of the training, on crops
     visibility: float = 90.0  # at the start; see sampling.emphasise
     bf16: bool = True  # autocast; twice as fast on processors with AVX512-BF16 or AMX
@@ -114,23 +117,29 @@ class Trainer:
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate()
-        batch = make_batch(self.source, self.plan.batch, rng, self._side(), self._visibility())
+        side = self._side()
+        batch = make_batch(self.source, self._count(side), rng, side, self._visibility())
         with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.bf16):
-            output = self.model(batch.pictures)
+            output = self.model(batch.pictures, batch.templates, batch.has_template)
         anomaly = anomaly_loss(output.logits, batch)
-        kind, accuracy = type_loss(self.model, output, batch, rng)
+        regions = region_losses(self.model, output, batch, rng)
         self.optimiser.zero_grad(set_to_none=True)
-        (anomaly + _TYPE_GAIN * kind).backward()
+        (anomaly + _TYPE_GAIN * regions.kind + _EXTENT_GAIN * regions.extent).backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
         self.optimiser.step()
         self.done.step += 1
         self._average()
-        return float(anomaly.detach()), float(kind.detach()), accuracy
+        return float(anomaly.detach()), float(regions.kind.detach()), regions.accuracy
 
     def _side(self) -> int:
         """Crops of half the side first, because a step on them costs half; then whole squares, as in service."""
         size = self.model.config.size
-        return size // 2 if self.share_done() < self.plan.crop_share else size
+        crop = self.plan.crop or size // 2
+        return crop if self.share_done() < self.plan.crop_share else size
+
+    def _count(self, side: int) -> int:
+        """Squares a step: fewer of large ones, so that a step takes the same memory and about the same time."""
+        return max(2, round(self.plan.batch * min(1.0, (EXPERT_SIZE / side) ** 2)))
 
     def _visibility(self) -> float:
         """How marked defects are at least, grey levels: from the plan's value down to 0 over most of the training."""

@@ -5,12 +5,14 @@ Pixels are those of the square; the reported figures, in original pixels, are `e
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iad_unify.geometry import Letterbox
-from iad_unify.region_expert import metrics
-from iad_unify.region_expert.inspection import maps
+from iad_unify.region_expert import detections, metrics
+from iad_unify.region_expert.inspection import Level, maps, regions
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.proposals import smooth
 from iad_unify.region_expert.sampling import Labelled
@@ -20,6 +22,10 @@ Held = tuple[Labelled, Letterbox]
 #: The proposal threshold is at least this share of the decision's. Pooled pixel IoU alone is ruled by the few large
 #: defects and, for a weak model, picks a level at which one region covers the whole part.
 LEAST_PROPOSAL_SHARE = 0.65
+#: What is tried where boxes are annotated: thresholds, merge gaps (pixels of the square), on how many pictures.
+_LEVELS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
+_GAPS = (9, 15, 21)
+_BOXED_PICTURES, _MOST_REGIONS = 60, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +37,15 @@ class Checked:
     image_f1: float
     default_threshold: float  # best F1 of the picture decision
     proposal_threshold: float  # best pixel IoU, from LEAST_PROPOSAL_SHARE of the default up to it
+    merge_gap_px: int
+    box_f1: float | None = None  # None without annotated boxes
 
 
 def check(model: RegionExpert, held_out: Sequence[Held]) -> Checked:
     """Score held-out squares with the model as it is (evaluation mode)."""
     scores, truth, pixels, anomalous = [], [], [], []
     for labelled, letterbox in held_out:
-        raw, _ = maps(model, labelled.rgb[None])
+        raw, _ = maps(model, labelled.rgb[None], template_of(labelled))
         smoothed = smooth(raw[0], letterbox, model.config.smoothing_px)
         scores.append(float(smoothed.max()))
         truth.append(bool(labelled.labels.any()))
@@ -48,4 +56,45 @@ def check(model: RegionExpert, held_out: Sequence[Held]) -> Checked:
     f1, default = metrics.f1_max(pictures)
     default = default if np.isfinite(default) else 0.5
     proposal = max(LEAST_PROPOSAL_SHARE * default, metrics.iou_best(points, default))
-    return Checked(metrics.auroc(pictures), metrics.average_precision(points), f1, default, min(proposal, default))
+    auroc, ap = metrics.auroc(pictures), metrics.average_precision(points)
+    if not any(labelled.boxes is not None for labelled, _ in held_out):
+        return Checked(auroc, ap, f1, default, min(proposal, default), model.config.merge_gap_px)
+    box_f1, threshold, gap = _best_boxes(model, held_out)
+    return Checked(auroc, ap, f1, threshold, threshold, gap, box_f1)
+
+
+def template_of(labelled: Labelled) -> NDArray[np.uint8] | None:
+    """The template as a batch of one, uint8 [1, S, S, 3]."""
+    return None if labelled.template is None else labelled.template[None]
+
+
+def _best_boxes(model: RegionExpert, held_out: Sequence[Held]) -> tuple[float, float, int]:
+    """The best F1 of typed boxes, and the threshold and the merge gap that give it."""
+    tried = list(product(_LEVELS, _GAPS))
+    hits, found, true = np.zeros(len(tried)), np.zeros(len(tried)), 0
+    for labelled, letterbox in held_out[:_BOXED_PICTURES]:
+        raw, features = maps(model, labelled.rgb[None], template_of(labelled))
+        smoothed = smooth(raw[0], letterbox, model.config.smoothing_px)
+        boxes, kinds = _truth(labelled, letterbox)
+        true += len(kinds)
+        for index, (threshold, gap) in enumerate(tried):
+            seen = regions(model, smoothed, features, letterbox, Level(threshold, 0.0, gap, _MOST_REGIONS))
+            order = np.argsort([-proposal.score for proposal in seen.proposals])
+            types = seen.type_logits.argmax(axis=1) if len(order) else np.zeros(0, np.int64)
+            hits[index] += detections.match(seen.boxes[order], types[order], boxes, kinds).sum()
+            found[index] += len(order)
+    f1 = 2 * hits / np.maximum(found + true, 1)
+    best = int(f1.argmax())
+    return float(f1[best]), *tried[best]
+
+
+def _truth(labelled: Labelled, letterbox: Letterbox) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Annotated boxes [N, 4] in original pixels and their types [N]."""
+    boxes, kinds = [], []
+    plane = np.zeros_like(labelled.labels) if labelled.boxes is None else labelled.boxes
+    for number in np.unique(plane[plane > 0]):
+        inside = plane == number
+        rows, columns = np.flatnonzero(inside.any(axis=1)), np.flatnonzero(inside.any(axis=0))
+        boxes.append(letterbox.box_to_original(columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
+        kinds.append(int(np.bincount(labelled.labels[inside & (labelled.labels > 0)], minlength=2).argmax()) - 1)
+    return np.array(boxes, np.float32).reshape(-1, 4), np.array(kinds, np.int64)

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from iad_unify.catalog import MAX_REGIONS
 from iad_unify.geometry import Letterbox
-from iad_unify.region_expert.proposals import MERGE_GAP_PX, propose, resample, smooth
+from iad_unify.region_expert.config import MERGE_GAP_PX
+from iad_unify.region_expert.proposals import propose, resample, smooth
 
 SQUARE = Letterbox.fit(256, 256, 256)
 

@@ -75,7 +75,7 @@ def test_real_samples_give_defects_good_pictures_and_untyped_synthetic_anomalies
 
 def test_a_letterboxed_sample_has_no_label_on_its_padding(tiles: list[Sample]) -> None:
     defective = next(sample for sample in tiles if sample.defect_type)
-    labelled, letterbox = open_sample(defective, 256, {"crack": 1, "hole": 2})
+    labelled, letterbox = open_sample(defective, 256, ("crack", "hole"))
     assert letterbox.inner[2] < 256
     assert labelled.labels.any()
     assert not labelled.labels[~labelled.content].any()
@@ -83,7 +83,7 @@ def test_a_letterboxed_sample_has_no_label_on_its_padding(tiles: list[Sample]) -
 
 def test_a_type_that_the_model_does_not_know_is_untyped(tiles: list[Sample]) -> None:
     defective = next(sample for sample in tiles if sample.defect_type)
-    assert set(np.unique(open_sample(defective, 256, {})[0].labels)) == {0, UNTYPED}
+    assert set(np.unique(open_sample(defective, 256, ())[0].labels)) == {0, UNTYPED}
 
 
 def test_faint_defects_are_emphasised_to_a_floor_and_marked_ones_are_left_alone() -> None:

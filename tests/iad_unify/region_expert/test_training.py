@@ -56,7 +56,7 @@ def test_an_evaluation_reports_every_figure_with_an_interval_and_can_record_it(
     out = trained / "report.json"
     commands.evaluate(
         checkpoint=trained, data=str(tile_folder), out=out, groups=trained / "groups.json", split="test",
-        pictures=10, resamples=30, threads=1, record=True,
+        thresholds="card", pictures=10, resamples=30, threads=1, record=True, plots=None,
     )  # fmt: skip
     report = json.loads(out.read_text())
     assert report["pictures"] == 16
@@ -64,7 +64,9 @@ def test_an_evaluation_reports_every_figure_with_an_interval_and_can_record_it(
     assert set(report["per_type"]) == {"crack", "hole"}
     for figure in report["figures"].values():
         assert np.isfinite(figure["value"])
-    assert read_card(trained).figures["test_pixel_ap"].value == report["figures"]["pixel_ap"]["value"]
+    recorded = read_card(trained).figures
+    for name in ("pixel_ap", "aupro_30", "aupro_05"):
+        assert recorded[f"test_{name}"].value == report["figures"][name]["value"]
 
 
 def test_an_interrupt_saves_the_state_and_says_how_to_go_on(
