@@ -110,6 +110,13 @@ class Letterbox:
         """float32 [5]: scale, pad_x, pad_y, width, height; the LETTERBOX tensor."""
         return np.array([self.scale, self.pad_x, self.pad_y, self.width, self.height], dtype=np.float32)
 
+    def content(self) -> NDArray[np.bool_]:
+        """A bool [size, size]: where the square shows the frame and not padding."""
+        x, y, width, height = self.inner
+        content = np.zeros((self.size, self.size), dtype=bool)
+        content[y : y + height, x : x + width] = True
+        return content
+
     def box_to_square(self, x0: float, y0: float, x1: float, y1: float) -> tuple[float, float, float, float]:
         """The inverse of `box_to_original` for a box inside the frame."""
         return (

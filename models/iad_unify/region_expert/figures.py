@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from iad_unify.geometry import Letterbox
 from iad_unify.region_expert.inspection import inspect
 from iad_unify.region_expert.model import RegionExpert
-from iad_unify.region_expert.sampling import Labelled
+from iad_unify.region_expert.squares import Labelled
 from iad_unify.region_expert.training import Progressed
 from iad_unify.region_expert.validation import Held
 

@@ -13,7 +13,6 @@ from iad_unify.geometry import Letterbox
 from iad_unify.region_expert import pooling
 from iad_unify.region_expert.model import ExpertOutput, RegionExpert
 from iad_unify.region_expert.proposals import Proposal, propose, smooth
-from iad_unify.region_expert.sampling import content_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def describe(
         return Described(np.zeros(shape, np.float16), np.zeros((0, types), np.float32), np.zeros((0, 4), np.float32))
     with torch.inference_mode():
         regions = torch.from_numpy(np.stack(masks)).to(features)
-        content = torch.from_numpy(content_of(letterbox)).to(features).expand_as(regions)
+        content = torch.from_numpy(letterbox.content()).to(features).expand_as(regions)
         owner = torch.zeros(len(masks), dtype=torch.int64, device=features.device)
         rows = pooling.pool(features, regions, owner, content)
         shape_numbers = pooling.shape_numbers(regions)

@@ -13,7 +13,7 @@ from torch.nn import functional
 from iad_unify.data.truth import IGNORED
 from iad_unify.region_expert import pooling
 from iad_unify.region_expert.model import ExpertOutput, RegionExpert
-from iad_unify.region_expert.sampling import Batch
+from iad_unify.region_expert.squares import Batch
 
 _FOCUS = 1.5  # focal exponent
 _PIXEL_GAIN = 20.0  # brings the focal term, a mean over mostly easy pixels, to the size of the dice term

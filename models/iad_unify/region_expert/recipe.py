@@ -18,16 +18,10 @@ from iad_unify.geometry import Letterbox
 from iad_unify.procedural import draw_random
 from iad_unify.region_expert import figures, model, validation
 from iad_unify.region_expert.config import BACKBONES, EXTENT, HEADS, ExpertConfig
-from iad_unify.region_expert.sampling import (
-    Labelled,
-    MixedSource,
-    ProceduralSource,
-    SampleSource,
-    Source,
-    open_sample,
-    with_anomaly,
-)
+from iad_unify.region_expert.sampling import MixedSource, ProceduralSource, SampleSource, Source
+from iad_unify.region_expert.squares import Labelled, open_sample
 from iad_unify.region_expert.training import Plan, Progressed, Trainer
+from iad_unify.region_expert.variation import with_anomaly
 from iad_unify.types import DEFECT_TYPES
 
 PROCEDURAL = "procedural"

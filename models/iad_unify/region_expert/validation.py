@@ -15,7 +15,7 @@ from iad_unify.region_expert import detections, metrics
 from iad_unify.region_expert.inspection import Level, maps, regions
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.proposals import smooth
-from iad_unify.region_expert.sampling import Labelled
+from iad_unify.region_expert.squares import Labelled
 
 Held = tuple[Labelled, Letterbox]
 

@@ -5,17 +5,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.data.samples import Sample
-from iad_unify.region_expert.sampling import (
-    UNTYPED,
-    Labelled,
-    ProceduralSource,
-    SampleSource,
-    crop,
-    emphasise,
-    make_batch,
-    open_sample,
-    vary,
-)
+from iad_unify.data.truth import UNTYPED
+from iad_unify.region_expert.sampling import ProceduralSource, SampleSource, make_batch
+from iad_unify.region_expert.squares import Labelled, open_sample
+from iad_unify.region_expert.variation import crop, emphasise, vary
 from iad_unify.types import DEFECT_TYPES
 
 

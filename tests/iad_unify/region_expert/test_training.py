@@ -10,7 +10,8 @@ import typer
 from iad_unify.checkpoint import model_version, read_card
 from iad_unify.data import splits
 from iad_unify.region_expert import commands, training
-from iad_unify.region_expert.sampling import Labelled, ProceduralSource
+from iad_unify.region_expert.sampling import ProceduralSource
+from iad_unify.region_expert.squares import Labelled
 
 
 @pytest.fixture(scope="module")
