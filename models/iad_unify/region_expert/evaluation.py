@@ -1,34 +1,30 @@
 """`evaluate segmentation`: the figures of a checkpoint on pictures it has not learnt from, in original pixels.
 
-All pixels of all pictures are pooled, good ones included, and nothing is normalised per picture.
+All pixels of all pictures are pooled, good ones included, and nothing is normalised per picture. Maps stay in memory as
+float32 and the exact figures take as much again: a thousand pictures of 640x640 need 3.5 GB.
 """
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from iad_unify.checkpoint import CheckpointError, Figure, model_version, read_card, write_card
-from iad_unify.data import pictures, splits
-from iad_unify.data.samples import DataError
-from iad_unify.geometry import Letterbox
-from iad_unify.procedural import draw_random
-from iad_unify.region_expert import model, report
-from iad_unify.region_expert.inspection import Inspected, describe, inspect, maps
-from iad_unify.region_expert.proposals import resample
-from iad_unify.region_expert.recipe import PROCEDURAL, TEST_STREAM, gather
-from iad_unify.region_expert.report import Defect, Seen
+from iad_unify.checkpoint import Card, Figure, model_version, read_card, write_card
+from iad_unify.region_expert import breakdown, levels, model, plots, report, subjects
+from iad_unify.region_expert.looking import look
+from iad_unify.region_expert.resampling import Resampling, Value
+from iad_unify.region_expert.seen import Levels, Seen
+from iad_unify.region_expert.subjects import Subject, Subjects
 
-#: Smallest overlap (IoU) at which a region counts as having found a defect.
-FOUND_IOU = 0.1
+#: Always in the report, null where the pictures do not allow them.
+HEADLINE = ("image_auroc", "pixel_auroc", "pixel_ap", "f1_max", *report.AUPRO_LIMITS, "iou")
+BOX_HEADLINE = ("box_f", "box_ap", "box_map50")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +36,11 @@ class Order:
     out: Path
     groups: Path | None = None
     split: str = "test"
+    thresholds: str = "validation"  # the part they are chosen on, or "card"
     pictures: int = 400
     resamples: int = 500
     record: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A picture with its truth, in original pixels."""
-
-    rgb: NDArray[np.uint8]  # [H, W, 3]
-    defects: tuple[tuple[str, NDArray[np.bool_]], ...]  # type, mask [H, W]
-    anomalous: bool
-    group: str
+    plots: Path | None = None
 
 
 def evaluate(order: Order, console: Console) -> dict[str, Any]:
@@ -60,102 +48,86 @@ def evaluate(order: Order, console: Console) -> dict[str, Any]:
     started = time.monotonic()
     expert = model.load(order.checkpoint)
     card = read_card(order.checkpoint)
-    if card.default_threshold is None or card.proposal_threshold is None:
-        raise CheckpointError(order.checkpoint, "train it again", "the card has no thresholds")
-    found = [
-        _look(expert, case, card.default_threshold, card.proposal_threshold)
-        for case in track(list(_cases(order)), description="inspecting", console=console)
-    ]
-    values = report.figures(found, card.default_threshold, card.proposal_threshold, order.resamples)
-    command = _command(order)
-    result: dict[str, Any] = {
-        "checkpoint": model_version(order.checkpoint),
-        "data": order.data if order.data.startswith(PROCEDURAL) else Path(order.data).name,
-        "split": order.split if order.groups else "all",
-        "command": command,
-        "pictures": len(found),
-        "defective": sum(seen.anomalous for seen in found),
-        "groups": len({seen.group for seen in found}),
-        "default_threshold": card.default_threshold,
-        "proposal_threshold": card.proposal_threshold,
-        "figures": {name: {"value": value, "ci": ci} for name, (value, ci) in values.items()},
-        "per_type": report.per_type(found, card.default_threshold),
-        "seconds": round(time.monotonic() - started, 1),
-    }
+    at = levels.of_card(card, order.checkpoint)
+    found = _subjects(order)
+    if found.chosen_on:
+        held = _look_all(expert, card, found.chosen_on, at, "choosing thresholds", console)
+        at = levels.choose(held, at, f"the {order.thresholds} part")
+        del held
+    seen = _look_all(expert, card, found.measured, at, "inspecting", console)
+    points = report.pooled(seen)
+    resampling = Resampling.of([one.group for one in seen], order.resamples)
+    values = report.figures(seen, points, at, resampling)
+    result = _described(order, card, found, seen, at, resampling) | _rows(values, seen)
+    result |= {"per_type": breakdown.per_type(seen, at), "per_group": breakdown.per_group(seen, at)}
+    result["seconds"] = round(time.monotonic() - started, 1)
     order.out.parent.mkdir(parents=True, exist_ok=True)
-    order.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    order.out.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    if order.plots:
+        plots.write(order.plots, seen, points, result, [subject.open for subject in found.measured])
     _show(result, console)
     if order.record:
-        figures = {f"test_{name}": Figure(value, ci, command) for name, (value, ci) in values.items()}
+        figures = {f"test_{name}": Figure(value, ci, result["command"]) for name, (value, ci) in values.items()}
         write_card(order.checkpoint, replace(card, figures=dict(card.figures) | figures))
     return result
 
 
-def _cases(order: Order) -> Iterator[Case]:
-    if order.data == f"{PROCEDURAL}:test":
-        for index in range(order.pictures):
-            drawing = draw_random(np.random.default_rng([TEST_STREAM, index]), 256, good_share=0.4)
-            defects = tuple((defect.defect_type, defect.mask) for defect in drawing.defects)
-            yield Case(drawing.image, defects, bool(defects), str(index))
-        return
-    samples = gather([order.data])
-    if order.groups:
-        try:
-            samples = splits.select(samples, splits.read(order.groups).part(order.split))
-        except KeyError as error:
-            raise DataError(order.split, "no such part; there are train, validation and test") from error
-    if not samples:
-        raise DataError(order.data, f"no sample in the {order.split} part")
-    for sample in samples:
-        rgb = pictures.read_rgb(sample.image)
-        mask = pictures.read_mask(sample.mask, rgb.shape[1], rgb.shape[0]) if sample.mask else None
-        defects = ((sample.defect_type, mask),) if sample.defect_type and mask is not None and mask.any() else ()
-        yield Case(rgb, defects, sample.defect_type is not None, sample.group)
+def _subjects(order: Order) -> Subjects:
+    if subjects.is_drawn(order.data):
+        return subjects.drawn(order.pictures)
+    chosen_on = None if order.thresholds == "card" else order.thresholds
+    return subjects.of_folder(order.data, order.groups, order.split, chosen_on)
 
 
-def _look(expert: model.RegionExpert, case: Case, threshold: float, proposal: float) -> Seen:
-    height, width = case.rgb.shape[:2]
-    letterbox = Letterbox.fit(width, height, expert.config.size)
-    square = letterbox.apply(case.rgb)[None]
-    found = inspect(expert, square, [letterbox], [proposal], [0.0])[0]
-    pixels = resample(found.smoothed, letterbox, (0, 0, width, height))
-    truth = np.zeros((height, width), dtype=bool)
-    for _, mask in case.defects:
-        truth |= mask
-    _, features = maps(expert, square)
-    defects = []
-    for slug, mask in case.defects:
-        _, oracle = describe(expert, features, [letterbox.apply_mask(mask)], letterbox)
-        given = expert.config.type_slugs[int(oracle[0].argmax())]
-        defects.append(_matched(expert, found, slug, mask, given, threshold))
-    return Seen(case.group, case.anomalous, found.score, pixels.ravel(), truth.ravel(), tuple(defects))
+def _look_all(
+    expert: model.RegionExpert, card: Card, those: Sequence[Subject], at: Levels, doing: str, console: Console
+) -> list[Seen]:
+    proposal = card.proposal_threshold or 0.0  # `levels.of_card` has refused a card without one
+    return [look(expert, one, at.decision, proposal) for one in track(those, description=doing, console=console)]
 
 
-def _matched(
-    expert: model.RegionExpert, found: Inspected, slug: str, mask: NDArray[np.bool_], given: str, threshold: float
-) -> Defect:
-    """The region of best IoU with the defect among those at or above the decision threshold."""
-    best, name = 0.0, ""
-    for region, logits in zip(found.proposals, found.type_logits, strict=True):
-        if region.score < threshold:
-            continue
-        rows, columns = (
-            slice(region.y, region.y + region.mask.shape[0]),
-            slice(region.x, region.x + region.mask.shape[1]),
-        )
-        both = np.count_nonzero(mask[rows, columns] & region.mask)
-        iou = both / (region.area + np.count_nonzero(mask) - both)
-        if iou > best:
-            best, name = iou, expert.config.type_slugs[int(logits.argmax())]
-    return Defect(slug, best, name if best >= FOUND_IOU else None, given)
+def _described(
+    order: Order, card: Card, found: Subjects, seen: Sequence[Seen], at: Levels, resampling: Resampling
+) -> dict[str, Any]:
+    return {
+        "checkpoint": model_version(order.checkpoint),
+        "data": order.data if subjects.is_drawn(order.data) else Path(order.data).name,
+        "split": found.part,
+        "command": _command(order),
+        "pictures": len(seen),
+        "defective": sum(one.anomalous for one in seen),
+        "groups": len({one.group for one in seen}),
+        "resampled_by": resampling.unit,
+        "resamples": order.resamples,
+        "image_score": "maximum of the smoothed map",
+        "threshold_source": at.source,
+        "decision_threshold": at.decision,
+        "pixel_threshold": at.pixel,
+        "box_threshold": at.box if any(one.boxes for one in seen) else None,
+        "default_threshold": card.default_threshold,
+        "proposal_threshold": card.proposal_threshold,
+        "unknown_pixels": sum(int(one.unknown.sum()) for one in seen if one.unknown is not None),
+    }
+
+
+def _rows(values: dict[str, Value], seen: Sequence[Seen]) -> dict[str, Any]:
+    """Each figure by its name with `…_ci` beside it, and all of them once more under `figures`."""
+    expected = (*HEADLINE, *(BOX_HEADLINE if any(one.boxes for one in seen) else ()))
+    rows: dict[str, Any] = {}
+    for name in (*expected, *(name for name in values if name not in expected)):
+        value, ci = values.get(name, (None, None))
+        rows |= {name: value, f"{name}_ci": None if ci is None else list(ci)}
+    return rows | {"figures": {name: {"value": value, "ci": ci} for name, (value, ci) in values.items()}}
 
 
 def _command(order: Order) -> str:
-    data = order.data if order.data.startswith(PROCEDURAL) else Path(order.data).name
-    command = f"iad-unify evaluate segmentation --checkpoint FOLDER --data {data} --out report.json"
-    if order.data.startswith(PROCEDURAL):
+    drawn = subjects.is_drawn(order.data)
+    command = "iad-unify evaluate segmentation --checkpoint FOLDER"
+    command += f" --data {order.data if drawn else Path(order.data).name} --out report.json"
+    if drawn:
         return f"{command} --pictures {order.pictures}"
-    return f"{command} --groups groups.json --split {order.split}" if order.groups else command
+    command += f" --groups groups.json --split {order.split}" if order.groups else ""
+    return command + (f" --thresholds {order.thresholds}" if order.thresholds != "validation" else "")
 
 
 def _show(result: dict[str, Any], console: Console) -> None:
@@ -164,3 +136,4 @@ def _show(result: dict[str, Any], console: Console) -> None:
         interval = "-" if figure["ci"] is None else f"{figure['ci'][0]:.3f} to {figure['ci'][1]:.3f}"
         table.add_row(name, f"{figure['value']:.3f}", interval)
     console.print(table)
+    console.print(f"thresholds from {result['threshold_source']}; intervals resampled by {result['resampled_by']}")

@@ -1,7 +1,11 @@
-"""Exact detection and segmentation figures in numpy: every distinct score is a threshold, ties are one step.
+"""Exact detection and segmentation figures in numpy: every score of a positive is a threshold, ties are one step.
 
-Definitions follow scikit-learn's roc_auc_score and average_precision_score (step sum, never trapezoid). They know
-nothing of pictures; pool the pixels first.
+AUROC and AP follow scikit-learn's roc_auc_score and average_precision_score (step sum, never trapezoid). AUPRO is the
+area under the per-region overlap of Bergmann et al. (MVTec AD, CVPR 2019). Nothing here knows pictures: pool first.
+
+Scores of negatives need no entry of their own in a curve. Between two scores of positives the hits stand still, so the
+ROC and PRO curves are horizontal there, and precision, F1 and IoU are best at the positive's score. What is left of
+the many negatives is one sort in place and a binary search, which is why 400 million pixels fit in memory.
 """
 
 from dataclasses import dataclass
@@ -15,37 +19,65 @@ Truth = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Counts at every distinct threshold, from the highest score down."""
+    """Counts at the distinct scores of positives, from the highest down; all arrays are [T]."""
 
     thresholds: NDArray[np.float64]
     hits: NDArray[np.float64]  # true positives at score >= threshold
-    alarms: NDArray[np.float64]  # false positives
+    alarms: NDArray[np.float64]  # false positives at score >= threshold
+    alarms_above: NDArray[np.float64]  # false positives at score > threshold; the difference are ties
+    overlap: NDArray[np.float64]  # mean share of each region at score >= threshold; empty when regions are unknown
     positives: float
     negatives: float
 
 
 def curve(scores: Scores, truth: Truth) -> Curve:
-    """One sort over flat scores [N] and truth [N]."""
-    order = np.argsort(scores, kind="stable")[::-1]
-    values, hit = scores[order], truth[order]
-    last = np.flatnonzero(np.append(np.diff(values) != 0, True)) if values.size else np.zeros(0, np.int64)
-    hits = np.cumsum(hit, dtype=np.float64)[last]
-    return Curve(values[last].astype(np.float64), hits, last + 1.0 - hits, float(truth.sum()), float((~truth).sum()))
+    """The curve of flat scores [N] and truth [N]."""
+    return pooled(scores[truth], scores[~truth])
 
 
-def histogram_curve(positive: NDArray[np.floating], negative: NDArray[np.floating]) -> Curve:
-    """The curve of weighted counts per score bin (ascending bins); for resampling, where a sort would be too slow."""
+def pooled(positive: Scores, negative: Scores, weights: NDArray[np.float64] | None = None) -> Curve:
+    """The curve of scores of positives [P] and of negatives [N], in any order; sorts `negative` in place.
+
+    Both are of one dtype. `weights` [P] is each positive's share of the mean overlap, 1 / (pixels of its region x
+    number of regions); without it the curve knows no regions.
+    """
+    negative.sort()
+    order = np.argsort(positive, kind="stable")[::-1]
+    values = positive[order]
+    last = np.flatnonzero(np.append(values[1:] != values[:-1], True)) if values.size else np.zeros(0, np.int64)
+    distinct = values[last]  # searched in its own dtype: another one would copy all negatives
+    overlap = np.cumsum(weights[order])[last] if weights is not None else np.zeros(0)
+    below, not_above = np.searchsorted(negative, distinct, "left"), np.searchsorted(negative, distinct, "right")
+    return Curve(
+        distinct.astype(np.float64),
+        (last + 1).astype(np.float64),
+        (negative.size - below).astype(np.float64),
+        (negative.size - not_above).astype(np.float64),
+        overlap,
+        float(positive.size),
+        float(negative.size),
+    )
+
+
+def histogram_curve(
+    positive: NDArray[np.floating], negative: NDArray[np.floating], overlap: NDArray[np.floating] | None = None
+) -> Curve:
+    """The curve of weighted counts per score bin (ascending bins); for resampling, where a sort would be too slow.
+
+    `overlap` is the sum over each bin of the weights that `pooled` takes.
+    """
     hits, alarms = np.cumsum(positive[::-1], dtype=np.float64), np.cumsum(negative[::-1], dtype=np.float64)
-    return Curve(np.arange(positive.size)[::-1].astype(np.float64), hits, alarms, float(hits[-1]), float(alarms[-1]))
+    shares = np.cumsum(overlap[::-1], dtype=np.float64) if overlap is not None else np.zeros(0)
+    bins = np.arange(positive.size)[::-1].astype(np.float64)
+    return Curve(bins, hits, alarms, np.append(0.0, alarms[:-1]), shares, float(hits[-1]), float(alarms[-1]))
 
 
 def auroc(points: Curve) -> float:
     """Area under the ROC curve, ties counted half; nan when one class is missing."""
     if points.positives == 0 or points.negatives == 0:
         return float("nan")
-    hits, alarms = np.append(0.0, points.hits), np.append(0.0, points.alarms)
-    area = np.sum(np.diff(alarms) * (hits[1:] + hits[:-1]) / 2)
-    return float(area / (points.positives * points.negatives))
+    below = points.negatives - (points.alarms + points.alarms_above) / 2
+    return float(np.sum(np.diff(points.hits, prepend=0.0) * below) / (points.positives * points.negatives))
 
 
 def average_precision(points: Curve) -> float:
@@ -53,7 +85,7 @@ def average_precision(points: Curve) -> float:
     if points.positives == 0:
         return float("nan")
     precision = points.hits / np.maximum(points.hits + points.alarms, 1e-300)
-    return float(np.sum(np.diff(np.append(0.0, points.hits)) * precision) / points.positives)
+    return float(np.sum(np.diff(points.hits, prepend=0.0) * precision) / points.positives)
 
 
 def f1_max(points: Curve) -> tuple[float, float]:
@@ -65,19 +97,39 @@ def f1_max(points: Curve) -> tuple[float, float]:
     return float(f1[best]), float(points.thresholds[best])
 
 
-def iou_at(points: Curve, threshold: float) -> float:
-    """Intersection over union of {score >= threshold} with the truth; nan when both are empty."""
-    above = points.thresholds >= threshold
-    index = int(above.sum()) - 1
-    hits, alarms = (points.hits[index], points.alarms[index]) if index >= 0 else (0.0, 0.0)
-    union = alarms + points.positives
-    return float(hits / union) if union > 0 else float("nan")
-
-
-def iou_best(points: Curve, highest_threshold: float) -> float:
-    """The threshold of best IoU among those of at most `highest_threshold`; that bound itself when there is none."""
+def iou_best(points: Curve, highest_threshold: float = float("inf")) -> float:
+    """The positive's score, at most `highest_threshold`, of best IoU; that bound itself when there is none."""
     usable = np.flatnonzero(points.thresholds <= highest_threshold)
-    if usable.size == 0 or points.positives == 0:
+    if usable.size == 0:
         return highest_threshold
     iou = points.hits[usable] / (points.alarms[usable] + points.positives)
     return float(points.thresholds[usable[int(iou.argmax())]])
+
+
+def pro_curve(points: Curve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """False-positive rate and mean region overlap at the corners of the PRO curve, (0, 0) to (1, 1).
+
+    Each threshold has two corners: before its ties and with them. In between lie straight lines.
+    """
+    rate = np.stack([points.alarms_above, points.alarms], axis=1).ravel() / max(points.negatives, 1.0)
+    share = np.stack([np.append(0.0, points.overlap[:-1]), points.overlap], axis=1).ravel()
+    return np.concatenate([[0.0], rate, [1.0]]), np.concatenate([[0.0], share, share[-1:]])
+
+
+def aupro(points: Curve, limit: float) -> float:
+    """Area under the PRO curve up to the false-positive rate `limit`, divided by `limit`; 1 is perfect.
+
+    The curve is cut at `limit` by linear interpolation. nan without regions or without negatives. A constant score
+    gives limit / 2. Raises ValueError unless 0 < limit <= 1.
+    """
+    if not 0 < limit <= 1:
+        raise ValueError(f"a limit of {limit}: AUPRO is integrated up to a false-positive rate in (0, 1]")
+    if points.overlap.size == 0 or points.overlap[-1] == 0 or points.negatives == 0:
+        return float("nan")
+    rate, share = pro_curve(points)
+    inside = int(np.searchsorted(rate, limit, side="right"))
+    x, y = rate[:inside], share[:inside]
+    if x[-1] < limit:
+        part = (limit - x[-1]) / (rate[inside] - x[-1])
+        x, y = np.append(x, limit), np.append(y, y[-1] + part * (share[inside] - y[-1]))
+    return float(np.sum(np.diff(x) * (y[1:] + y[:-1])) / 2 / limit)

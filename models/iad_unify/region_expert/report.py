@@ -1,159 +1,153 @@
 """From what was seen in each picture to figures with intervals. Pure numpy; it runs no model.
 
 Values are exact (every distinct score is a threshold). Intervals are percentiles over resampled groups; for them
-scores are binned finely, because sorting all pixels once per resample would take hours.
+pixels are binned finely, because sorting all of them once per resample would take hours.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from iad_unify.region_expert import metrics
+from iad_unify.region_expert import boxes, detections, metrics, overlap
+from iad_unify.region_expert.resampling import Numbers, Resampling, Value, percentiles
+from iad_unify.region_expert.seen import Levels, Seen
 
-_BINS = 2000
-Value = tuple[float, tuple[float, float] | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Defect:
-    """One true defect and what the expert made of it."""
-
-    defect_type: str
-    iou: float  # of the best region at or above the decision threshold
-    predicted: str | None  # that region's type; None when the defect was not found
-    given_mask: str  # the type head's answer when it is given the true mask
+#: False-positive rates up to which AUPRO is integrated.
+AUPRO_LIMITS = {"aupro_30": 0.3, "aupro_05": 0.05}
+_BINS = 1000  # of the true pixels, and as many of all
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """One inspected picture."""
-
-    group: str
-    anomalous: bool
-    score: float
-    pixels: NDArray[np.float32]  # [H*W] smoothed probability
-    truth: NDArray[np.bool_]  # [H*W]
-    defects: tuple[Defect, ...]
+def pooled(seen: Sequence[Seen], kind: str | None = None) -> metrics.Curve:
+    """The exact curve of all pixels; of one type, the other types' pixels left out, when `kind` names it."""
+    return overlap.pool((one.judged(kind) for one in seen), sum(one.pixels.size for one in seen))
 
 
-def figures(seen: Sequence[Seen], threshold: float, proposal: float, resamples: int, seed: int = 0) -> dict[str, Value]:
-    """All figures by name; a figure without meaning on these pictures (one class only) is left out."""
-    scores, anomalous = np.array([s.score for s in seen]), np.array([s.anomalous for s in seen])
-    pixels, truth = np.concatenate([s.pixels for s in seen]), np.concatenate([s.truth for s in seen])
-    points, pooled = metrics.curve(scores, anomalous), metrics.curve(pixels, truth)
-    weights = _weights(seen, resamples, seed)
-    image_bins = _binned(seen, np.unique(scores), lambda s: (np.array([s.score]), np.array([s.anomalous])))
-    edges = _edges(pixels, truth, (proposal,))
-    pixel_bins = _binned(seen, edges, lambda s: (s.pixels, s.truth))
-    at = float(np.searchsorted(edges, proposal, side="right") - 1)  # the bin that starts at the threshold
-    found: dict[str, Value] = {
-        "image_auroc": (metrics.auroc(points), _interval(image_bins, weights, metrics.auroc)),
-        "image_f1_max": (metrics.f1_max(points)[0], _interval(image_bins, weights, lambda c: metrics.f1_max(c)[0])),
-        "pixel_auroc": (metrics.auroc(pooled), _interval(pixel_bins, weights, metrics.auroc)),
-        "pixel_ap": (metrics.average_precision(pooled), _interval(pixel_bins, weights, metrics.average_precision)),
-        "f1_max": (metrics.f1_max(pooled)[0], _interval(pixel_bins, weights, lambda c: metrics.f1_max(c)[0])),
-        "iou": (metrics.iou_at(pooled, proposal), _interval(pixel_bins, weights, lambda c: metrics.iou_at(c, at))),
-    }
-    for name, (part, whole) in _shares(seen, threshold).items():
-        found[name] = (float(part.sum() / whole.sum()) if whole.sum() else float("nan"), _ratio(part, whole, weights))
+def figures(seen: Sequence[Seen], points: metrics.Curve, levels: Levels, resampling: Resampling) -> dict[str, Value]:
+    """All figures by name, `points` being `pooled(seen)`; one without meaning here (one class only) is left out."""
+    found = _of_pictures(seen, resampling) | _of_pixels(seen, points, resampling)
+    if points.positives:
+        found["iou"] = resampling.ratio(*intersections(seen, levels.pixel))
+    found |= {name: resampling.ratio(part, whole) for name, (part, whole) in shares(seen, levels).items()}
+    if any(one.boxes for one in seen):
+        found |= box_figures(seen, levels.box, resampling)
     return {name: value for name, value in found.items() if np.isfinite(value[0])}
 
 
-def _shares(seen: Sequence[Seen], threshold: float) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Figures that are a share: numerator and denominator per group."""
-    groups = sorted({s.group for s in seen})
-    index = {group: at for at, group in enumerate(groups)}
+def _of_pictures(seen: Sequence[Seen], resampling: Resampling) -> dict[str, Value]:
+    scores, anomalous = np.array([s.score for s in seen]), np.array([s.anomalous for s in seen], dtype=bool)
+    points = metrics.curve(scores, anomalous)
+    bins = np.unique(scores, return_inverse=True)[1]
 
-    def total(count: Callable[[Seen], float]) -> NDArray[np.float64]:
-        sums = np.zeros(len(groups))
-        for one in seen:
-            sums[index[one.group]] += count(one)
-        return sums
+    def interval(figure: Callable[[metrics.Curve], float]) -> tuple[float, float] | None:
+        def drawn(weights: Numbers) -> float:
+            own = weights[resampling.owner]
+            positive, negative = np.bincount(bins, own * anomalous), np.bincount(bins, own * ~anomalous)
+            return figure(metrics.histogram_curve(positive.astype(np.float64), negative.astype(np.float64)))
 
-    defects = total(lambda s: len(s.defects))
-    found = total(lambda s: sum(d.predicted is not None for d in s.defects))
+        return resampling.interval(drawn)
+
     return {
-        "detection_rate": (total(lambda s: s.anomalous and s.score >= threshold), total(lambda s: s.anomalous)),
-        "false_alarm_rate": (
-            total(lambda s: not s.anomalous and s.score >= threshold),
-            total(lambda s: not s.anomalous),
-        ),
-        "defects_found": (found, defects),
-        "type_accuracy": (total(lambda s: sum(d.predicted == d.defect_type for d in s.defects)), found),
-        "type_accuracy_true_mask": (total(lambda s: sum(d.given_mask == d.defect_type for d in s.defects)), defects),
+        "image_auroc": (metrics.auroc(points), interval(metrics.auroc)),
+        "image_f1_max": (metrics.f1_max(points)[0], interval(lambda c: metrics.f1_max(c)[0])),
     }
 
 
-def per_type(seen: Sequence[Seen], threshold: float) -> dict[str, dict[str, Any]]:
-    """For each type: defects, share found, type accuracy of those found, mean IoU, pictures detected."""
-    table: dict[str, dict[str, Any]] = {}
-    for slug in sorted({d.defect_type for s in seen for d in s.defects}):
-        defects = [d for s in seen for d in s.defects if d.defect_type == slug]
-        found = [d for d in defects if d.predicted is not None]
-        scores = [s.score for s in seen if any(d.defect_type == slug for d in s.defects)]
-        table[slug] = {
-            "defects": len(defects),
-            "groups": len({s.group for s in seen if any(d.defect_type == slug for d in s.defects)}),
-            "found": len(found) / len(defects),
-            "type_accuracy": sum(d.predicted == slug for d in found) / len(found) if found else None,
-            "type_accuracy_true_mask": sum(d.given_mask == slug for d in defects) / len(defects),
-            "iou": float(np.mean([d.iou for d in defects])),
-            "pictures_detected": float(np.mean(np.array(scores) >= threshold)),
-        }
-    return table
+def _of_pixels(seen: Sequence[Seen], points: metrics.Curve, resampling: Resampling) -> dict[str, Value]:
+    figure_of: dict[str, Callable[[metrics.Curve], float]] = {
+        "pixel_auroc": metrics.auroc,
+        "pixel_ap": metrics.average_precision,
+        "f1_max": lambda curve: metrics.f1_max(curve)[0],
+        **{name: partial(metrics.aupro, limit=limit) for name, limit in AUPRO_LIMITS.items()},
+    }
+    counts, regions = _histograms(seen, resampling)
+    sums = np.tensordot(resampling.drawn, counts, axes=1)  # [resamples, 3, bins]
+    drawn = [
+        metrics.histogram_curve(positive, negative, shares / max(float(count), 1.0))
+        for (negative, positive, shares), count in zip(sums, resampling.drawn @ regions, strict=True)
+    ]
+    return {name: (figure(points), percentiles([figure(c) for c in drawn])) for name, figure in figure_of.items()}
 
 
-def _weights(seen: Sequence[Seen], resamples: int, seed: int) -> NDArray[np.float64]:
-    """How often each group is drawn, [resamples, groups] (groups in sorted order)."""
-    count = len({s.group for s in seen})
-    return np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=resamples).astype(np.float64)
+def _histograms(seen: Sequence[Seen], resampling: Resampling) -> tuple[Numbers, Numbers]:
+    """Per unit and bin the good pixels, the true ones and their shares of regions [units, 3, bins]; regions [units]."""
+    edges = _edges(seen)
+    counts, regions = np.zeros((resampling.units, 3, edges.size)), np.zeros(resampling.units)
+    for unit, one in zip(resampling.owner, seen, strict=True):
+        judged = one.judged()
+        positive, negative = judged.positive, judged.negative
+        shares, count = overlap.region_shares(positive)
+        low, high = (np.searchsorted(edges, one.pixels[mask], side="right") - 1 for mask in (negative, positive))
+        counts[unit, 0] += np.bincount(low, minlength=edges.size)
+        counts[unit, 1] += np.bincount(high, minlength=edges.size)
+        counts[unit, 2] += np.bincount(high, shares, minlength=edges.size)
+        regions[unit] += count
+    return counts, regions
 
 
-def _edges(pixels: NDArray[np.float32], truth: NDArray[np.bool_], kept: tuple[float, ...]) -> NDArray[np.float32]:
-    """Ascending lower bounds of bins: quantiles of the anomalous pixels and of all, and the thresholds `kept`."""
-    step = max(1, pixels.size // 2_000_000)
-    parts = [np.quantile(pixels[::step], np.linspace(0, 1, _BINS // 2)), np.array([pixels.min(), *kept])]
-    if truth.any():
-        parts.append(np.quantile(pixels[truth], np.linspace(0, 1, _BINS // 2)))
+def _edges(seen: Sequence[Seen]) -> NDArray[np.float32]:
+    """Ascending lower bounds of bins: quantiles of the true pixels and of all, the latter finer towards the top.
+
+    The finest share is one in a million: AUPRO at 0.05 and AP live on the few highest scores of good pixels.
+    """
+    step = max(1, sum(one.pixels.size for one in seen) // 4_000_000)
+    sampled = np.concatenate([one.pixels.ravel()[::step] for one in seen])
+    true = np.concatenate([one.pixels[one.truth()] for one in seen])
+    ranks = np.concatenate([np.linspace(0, 1, _BINS), 1 - np.geomspace(1e-6, 1, _BINS)])
+    parts = [np.quantile(sampled, ranks), np.array([min(float(one.pixels.min()) for one in seen)])]
+    if true.size:
+        parts.append(np.quantile(true, np.linspace(0, 1, _BINS)))
     return np.unique(np.concatenate(parts).astype(np.float32))
 
 
-def _binned(
-    seen: Sequence[Seen],
-    edges: NDArray[np.floating],
-    take: Callable[[Seen], tuple[NDArray[np.floating], NDArray[np.bool_]]],
-) -> NDArray[np.float64]:
-    """Counts [2, groups, bins] of negatives and positives."""
-    index = {group: at for at, group in enumerate(sorted({s.group for s in seen}))}
-    counts = np.zeros((2, len(index), edges.size))
+def intersections(seen: Iterable[Seen], threshold: float, kind: str | None = None) -> tuple[list[int], list[int]]:
+    """For each picture the pixels that are both found and true, and those that are either."""
+    both, either = [], []
     for one in seen:
-        values, truth = take(one)
-        bins = np.searchsorted(edges, values, side="right") - 1
-        for kind in (0, 1):
-            counts[kind, index[one.group]] += np.bincount(bins[truth == bool(kind)], minlength=edges.size)
-    return counts
+        judged = one.judged(kind)
+        found, true = one.pixels >= threshold, judged.positive
+        both.append(int(np.count_nonzero(found & true)))
+        either.append(int(np.count_nonzero(found & judged.negative) + np.count_nonzero(true)))
+    return both, either
 
 
-def _interval(
-    counts: NDArray[np.float64], weights: NDArray[np.float64], figure: Callable[[metrics.Curve], float]
-) -> tuple[float, float] | None:
-    drawn = [figure(metrics.histogram_curve(row @ counts[1], row @ counts[0])) for row in weights]
-    return _percentiles(np.array(drawn))
+def shares(seen: Sequence[Seen], levels: Levels) -> dict[str, tuple[list[float], list[float]]]:
+    """Figures that are a share: numerator and denominator for each picture."""
+
+    def each(count: Callable[[Seen], float]) -> list[float]:
+        return [float(count(one)) for one in seen]
+
+    defects = each(lambda s: len(s.defects))
+    found = each(lambda s: sum(d.predicted is not None for d in s.defects))
+    return {
+        "detection_rate": (each(lambda s: s.anomalous and s.score >= levels.decision), each(lambda s: s.anomalous)),
+        "false_alarm_rate": (
+            each(lambda s: not s.anomalous and s.score >= levels.decision),
+            each(lambda s: not s.anomalous),
+        ),
+        "defects_found": (found, defects),
+        "type_accuracy": (each(lambda s: sum(d.predicted == d.defect_type for d in s.defects)), found),
+        "type_accuracy_true_mask": (each(lambda s: sum(d.given_mask == d.defect_type for d in s.defects)), defects),
+    }
 
 
-def _ratio(
-    part: NDArray[np.float64], whole: NDArray[np.float64], weights: NDArray[np.float64]
-) -> tuple[float, float] | None:
-    below = weights @ whole
-    return _percentiles((weights @ part)[below > 0] / below[below > 0])
+def box_figures(seen: Sequence[Seen], threshold: float, resampling: Resampling) -> dict[str, Value]:
+    """DeepPCB's F at `threshold`, the best F of any threshold (told on these very pictures), its AP, and mAP at 0.5."""
+    pairs = [(one.found, one.boxes) for one in seen]
+    loose, half = boxes.match(pairs, detections.LEAST_IOU), boxes.match(pairs, boxes.HALF_IOU)
+
+    def value(figure: Callable[[Numbers | None], float]) -> Value:
+        return figure(None), resampling.interval(lambda weights: figure(weights[resampling.owner]))
+
+    return {
+        "box_f": value(lambda weights: boxes.f1_at(loose, threshold, weights)),
+        "box_f_max": value(lambda weights: boxes.f1_max(loose, weights)[0]),
+        "box_ap": value(lambda weights: boxes.pooled_ap(loose, weights)),
+        "box_map50": value(lambda weights: boxes.mean_ap(half, weights)),
+    }
 
 
-def _percentiles(values: NDArray[np.float64]) -> tuple[float, float] | None:
-    usable = values[np.isfinite(values)]
-    if usable.size < 2:
-        return None
-    low, high = np.percentile(usable, [2.5, 97.5])
-    return float(low), float(high)
+def number(value: float) -> float | None:
+    """JSON knows no nan."""
+    return value if np.isfinite(value) else None

@@ -1,0 +1,37 @@
+"""Thresholds chosen on a validation part. The test pictures never come here."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from iad_unify.checkpoint import Card, CheckpointError
+from iad_unify.region_expert import boxes, detections, metrics, report
+from iad_unify.region_expert.seen import Levels, Seen
+
+#: `Levels.source` when nothing was chosen here.
+CARD = "the checkpoint's card"
+
+
+def of_card(card: Card, folder: object) -> Levels:
+    """The thresholds that training chose on its own validation part; raises CheckpointError when the card has none."""
+    if card.default_threshold is None or card.proposal_threshold is None:
+        raise CheckpointError(str(folder), "train it again", "the card has no thresholds")
+    return Levels(card.default_threshold, card.proposal_threshold, card.default_threshold, CARD)
+
+
+def choose(seen: Sequence[Seen], fallback: Levels, source: str) -> Levels:
+    """The best on these pictures: F1 of the picture decision, pooled pixel IoU, F of the boxes.
+
+    What the pictures cannot tell (no good or no defective one, no true pixel, no box) stays as in `fallback`.
+    """
+    anomalous = np.array([one.anomalous for one in seen], dtype=bool)
+    decision, pixel, box = fallback.decision, fallback.pixel, fallback.box
+    if anomalous.any() and not anomalous.all():
+        decision = metrics.f1_max(metrics.curve(np.array([one.score for one in seen]), anomalous))[1]
+    points = report.pooled(seen)
+    if points.positives:
+        pixel = metrics.iou_best(points)
+    if any(one.boxes for one in seen):
+        best = boxes.f1_max(boxes.match([(one.found, one.boxes) for one in seen], detections.LEAST_IOU))[1]
+        box = best if np.isfinite(best) else box
+    return Levels(decision, pixel, box, source)

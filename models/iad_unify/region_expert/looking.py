@@ -1,0 +1,80 @@
+"""One picture through the expert for an evaluation: its map, its regions and boxes, and what became of each true defect."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iad_unify.data.truth import tight
+from iad_unify.geometry import Letterbox
+from iad_unify.region_expert.boxes import Detection
+from iad_unify.region_expert.inspection import Inspected, Level, describe, maps, regions
+from iad_unify.region_expert.model import RegionExpert
+from iad_unify.region_expert.proposals import resample, smooth
+from iad_unify.region_expert.seen import Defect, Seen
+from iad_unify.region_expert.squares import read_template
+from iad_unify.region_expert.subjects import Subject
+
+#: Smallest overlap (IoU) at which a region counts as having found a defect.
+FOUND_IOU = 0.1
+#: More than any picture has defects: a cut list of boxes would cut the AP.
+_MOST_REGIONS = 64
+
+
+def look(expert: RegionExpert, subject: Subject, decision: float, proposal: float) -> Seen:
+    """Open and inspect a picture; regions are cut out at `proposal` and count as found from the score `decision` up.
+
+    The map comes back in original pixels. Raises DataError when a file cannot be read.
+    """
+    case = subject.open()
+    height, width = case.rgb.shape[:2]
+    letterbox = Letterbox.fit(width, height, expert.config.size)
+    square = letterbox.apply(case.rgb)
+    template = None
+    if case.template is not None and expert.config.template:
+        template = read_template(case.template, square, letterbox)[None]
+    raw, features = maps(expert, square[None], template)
+    smoothed = smooth(raw[0], letterbox, expert.config.smoothing_px)
+    level = Level(proposal, 0.0, expert.config.merge_gap_px, _MOST_REGIONS)
+    found = regions(expert, smoothed, features, letterbox, level)
+    defects = []
+    for slug, mask in case.defects:
+        answer = describe(expert, features, [letterbox.apply_mask(mask)], letterbox).type_logits
+        given = expert.config.type_slugs[int(answer[0].argmax())]
+        defects.append(_matched(expert, found, slug, mask, given, decision))
+    return Seen(
+        subject.name,
+        subject.group,
+        bool(case.types),
+        case.types,
+        found.score,
+        resample(smoothed, letterbox, (0, 0, width, height)),
+        tuple(defects),
+        case.unknown,
+        _detections(expert, found),
+        case.boxes,
+    )
+
+
+def _matched(
+    expert: RegionExpert, found: Inspected, slug: str, mask: NDArray[np.bool_], given: str, decision: float
+) -> Defect:
+    """The region of best IoU with the defect among those at or above the decision threshold."""
+    best, name = 0.0, ""
+    for region, logits in zip(found.proposals, found.type_logits, strict=True):
+        if region.score < decision:
+            continue
+        height, width = region.mask.shape
+        both = np.count_nonzero(mask[region.y : region.y + height, region.x : region.x + width] & region.mask)
+        iou = both / (region.area + np.count_nonzero(mask) - both)
+        if iou > best:
+            best, name = iou, expert.config.type_slugs[int(logits.argmax())]
+    x0, y0, x1, y1 = tight(mask) or (0, 0, 0, 0)
+    window = mask[y0:y1, x0:x1].copy()  # the whole mask may be freed
+    return Defect(slug, window, x0, y0, best, name if best >= FOUND_IOU else None, given)
+
+
+def _detections(expert: RegionExpert, found: Inspected) -> tuple[Detection, ...]:
+    out = []
+    for proposal, logits, box in zip(found.proposals, found.type_logits, found.boxes, strict=True):
+        x0, y0, x1, y1 = box.tolist()
+        out.append(Detection(x0, y0, x1, y1, expert.config.type_slugs[int(logits.argmax())], proposal.score))
+    return tuple(out)

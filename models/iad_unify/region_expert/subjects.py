@@ -1,0 +1,103 @@
+"""What an evaluation looks at: drawings, or the samples of a data set chosen by split; opened one at a time."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iad_unify.data import pictures, splits, truth
+from iad_unify.data.samples import Box, DataError, Sample
+from iad_unify.procedural import draw_random
+from iad_unify.region_expert.recipe import PROCEDURAL, TEST_STREAM, gather
+
+Mask = NDArray[np.bool_]
+_DRAWN_SIDE_PX = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A picture with its truth, in original pixels."""
+
+    rgb: NDArray[np.uint8]  # [H, W, 3]
+    types: frozenset[str]  # of its defects; empty for a good one
+    defects: tuple[tuple[str, Mask], ...] = ()  # type, mask [H, W], where masks are known
+    unknown: Mask | None = None  # [H, W] pixels whose truth nobody knows
+    boxes: tuple[Box, ...] = ()  # as annotated
+    template: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A picture that is not read yet. `open` gives the same every time; raises DataError."""
+
+    name: str
+    group: str
+    open: Callable[[], Case]
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """What is measured, and what thresholds are chosen on (nothing where there is no such part)."""
+
+    measured: Sequence[Subject]
+    chosen_on: Sequence[Subject]
+    part: str  # the part that is measured, or "all"
+
+
+def drawn(count: int) -> Subjects:
+    """The first drawings of the stream that no training meets; each is a group of its own."""
+    return Subjects(
+        [Subject(f"drawing {index}", str(index), partial(_draw, index)) for index in range(count)], (), "all"
+    )
+
+
+def of_folder(folder: str, groups: Path | None, part: str, chosen_on: str | None) -> Subjects:
+    """The samples of a folder that are in `part`, and those to choose thresholds on.
+
+    Parts are those of the split file `groups`, else the data set's own, else there are none and every sample is
+    measured. Raises DataError when there is no such part or it is empty, or when thresholds would be chosen on the
+    very part that is measured.
+    """
+    samples = gather([folder])
+    divided = groups is not None or any(sample.part for sample in samples)
+    if divided and chosen_on == part:
+        raise DataError(part, "thresholds are never chosen on the part that is measured; use --thresholds card")
+    parts = {name: _part(samples, groups, name) for name in (part, chosen_on) if name}
+    measured = parts[part] if divided else samples
+    if not measured:
+        raise DataError(folder, f"no sample in the {part} part")
+    held = parts[chosen_on] if chosen_on and divided else []
+    return Subjects([_subject(s) for s in measured], [_subject(s) for s in held], part if divided else "all")
+
+
+def _part(samples: Sequence[Sample], groups: Path | None, part: str) -> list[Sample]:
+    if groups is None:
+        return [sample for sample in samples if sample.part == part]
+    try:
+        return splits.select(samples, splits.read(groups).part(part))
+    except KeyError as error:
+        raise DataError(part, "no such part; there are train, validation and test") from error
+
+
+def _subject(sample: Sample) -> Subject:
+    return Subject(sample.image.name, sample.group, partial(_read, sample))
+
+
+def _read(sample: Sample) -> Case:
+    rgb = pictures.read_rgb(sample.image)
+    defects = tuple((kind, mask) for kind, mask in truth.defects(sample, rgb) if mask.any())
+    return Case(rgb, sample.defect_types, defects, truth.ignored(sample, rgb), sample.boxes, sample.template)
+
+
+def _draw(index: int) -> Case:
+    drawing = draw_random(np.random.default_rng([TEST_STREAM, index]), _DRAWN_SIDE_PX, good_share=0.4)
+    defects = tuple((defect.defect_type, defect.mask) for defect in drawing.defects)
+    return Case(drawing.image, frozenset(kind for kind, _ in defects), defects)
+
+
+def is_drawn(data: str) -> bool:
+    """Whether `data` asks for drawings."""
+    return data == f"{PROCEDURAL}:test"
