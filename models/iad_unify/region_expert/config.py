@@ -49,6 +49,7 @@ class ExpertConfig:
     smoothing_px: float = 1.0  # sigma of the Gaussian over the probability map, pixels of the square
     template: bool = False  # has a branch that compares the picture with a golden template
     boxes: bool = False  # has a head for the annotated box of a region
+    grow_share: float = 1.0  # a region grows down to this share of the threshold that it must reach somewhere
     merge_gap_px: int = MERGE_GAP_PX  # parts nearer than this are one region, pixels of the square
     trained_heads: tuple[str, ...] = ()
 
@@ -72,6 +73,7 @@ class ExpertConfig:
             smoothing_px=float(values["smoothing_px"]),
             template=bool(values.get("template", False)),
             boxes=bool(values.get("boxes", False)),
+            grow_share=float(values.get("grow_share", 1.0)),
             merge_gap_px=int(values.get("merge_gap_px", MERGE_GAP_PX)),
             trained_heads=tuple(str(head) for head in values["trained_heads"]),
         )

@@ -64,7 +64,8 @@ def inspect(
     found = []
     for index, letterbox in enumerate(letterboxes):
         smoothed = smooth(raw[index], letterbox, model.config.smoothing_px)
-        level = Level(thresholds[index], min_areas_px[index], model.config.merge_gap_px, limit)
+        config = model.config
+        level = Level(thresholds[index], min_areas_px[index], config.merge_gap_px, limit, config.grow_share)
         found.append(regions(model, smoothed, features[index : index + 1], letterbox, level))
     return found
 
@@ -76,6 +77,7 @@ class Level(NamedTuple):
     min_area_px: float
     merge_gap_px: int
     limit: int
+    grow_share: float = 1.0
 
 
 def regions(

@@ -58,16 +58,19 @@ def propose(
     min_area_px: float,
     merge_gap_px: int = MERGE_GAP_PX,
     limit: int = MAX_REGIONS,
+    grow_share: float = 1.0,
 ) -> list[Proposal]:
     """At most `limit` regions of the smoothed map [S, S], by descending score, then by row and column.
 
-    A region is an 8-connected set of content pixels whose value is at least `threshold`; sets nearer than
-    `merge_gap_px` count as one. Regions of fewer than `min_area_px` original pixels are left out; with `min_area_px`
-    of 0, "some region scores at least t" equals "the map's maximum is at least t" for every t >= `threshold`.
+    A region is an 8-connected set of content pixels whose value is at least `grow_share` times `threshold` and
+    somewhere at least `threshold` (hysteresis, so that a faint border belongs to its defect and faint noise to nothing);
+    sets nearer than `merge_gap_px` count as one. Regions of fewer than `min_area_px` original pixels are left out; with
+    `min_area_px` of 0, "some region scores at least t" equals "the map's maximum is at least t" for every t >=
+    `threshold`.
     """
     x, y, w, h = letterbox.inner
     hot = np.zeros(smoothed.shape, dtype=np.uint8)
-    hot[y : y + h, x : x + w] = smoothed[y : y + h, x : x + w] >= threshold
+    hot[y : y + h, x : x + w] = smoothed[y : y + h, x : x + w] >= threshold * grow_share
     if not hot.any():
         return []
     grown = cv2.dilate(hot, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (merge_gap_px, merge_gap_px)))
@@ -75,7 +78,8 @@ def propose(
     labels[hot == 0] = 0
     scores = np.zeros(count, dtype=np.float32)
     np.maximum.at(scores, labels[hot > 0].astype(np.int64), smoothed[hot > 0])
-    order = sorted(range(1, count), key=lambda label: (-scores[label], boxes[label][1], boxes[label][0]))
+    reached = (label for label in range(1, count) if scores[label] >= threshold)
+    order = sorted(reached, key=lambda label: (-scores[label], boxes[label][1], boxes[label][0]))
     found: list[Proposal] = []
     for label in order:
         proposal = _in_original(labels == label, float(scores[label]), letterbox)

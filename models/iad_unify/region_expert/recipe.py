@@ -79,8 +79,8 @@ def gather(folders: Sequence[str]) -> list[Sample]:
 
 
 def _slugs(found: Sequence[Sample], drawn: bool) -> tuple[str, ...]:
-    named = {slug for sample in found for slug in sample.defect_types}
-    slugs = (*(DEFECT_TYPES if drawn else ()), *sorted(named - set(DEFECT_TYPES if drawn else ())))
+    ours = DEFECT_TYPES if drawn else ()
+    slugs = (*ours, *(slug for slug in data_sets.types_of(found) if slug not in ours))
     if not slugs:
         raise DataError("data", "no defective sample, so no type to learn; add --data procedural")
     return slugs

@@ -115,3 +115,16 @@ def test_resampling_to_the_frame_puts_pixel_centres_on_pixel_centres() -> None:
     ramp = np.tile(np.arange(256, dtype=np.float32), (256, 1))
     values = resample(ramp, letterbox, (0, 0, 512, 256))
     assert values[128, 100] == pytest.approx((100 + 0.5) * 0.5 - 0.5, abs=0.02)
+
+
+def test_a_region_grows_into_its_faint_border_and_faint_noise_is_none() -> None:
+    values = np.zeros((64, 64), np.float32)
+    values[10:20, 10:30] = 0.4
+    values[12:16, 12:16] = 0.9
+    values[40:50, 40:50] = 0.4
+    letterbox = Letterbox.fit(64, 64, 64)
+    alone = propose(values, letterbox, 0.6, 0.0)
+    grown = propose(values, letterbox, 0.6, 0.0, grow_share=0.5)
+    assert [region.area for region in alone] == [16]
+    assert [region.area for region in grown] == [200]
+    assert grown[0].score == alone[0].score
