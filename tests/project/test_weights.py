@@ -44,6 +44,7 @@ def test_a_figure_names_its_command(role: str) -> None:
     figures = read_card(resources.weights(role)).figures
     assert figures
     assert all(figure.command.startswith("iad-unify ") for figure in figures.values())
+    assert not any(word.startswith("/") for figure in figures.values() for word in figure.command.split())
     assert all(figure.ci is None or figure.ci[0] <= figure.value <= figure.ci[1] for figure in figures.values())
 
 

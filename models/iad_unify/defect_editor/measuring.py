@@ -35,10 +35,10 @@ class Order:
 
     @property
     def command(self) -> str:
-        """The command that measures this again, with the folders as they were given."""
+        """The command that measures this again; a card travels, so it names no folder of this machine."""
         return (
-            f"iad-unify evaluate generation --checkpoint {self.checkpoint} --explainer {self.explainer}"
-            f" --expert {self.expert} --data procedural:test --pictures {self.pictures} --steps {self.steps}"
+            "iad-unify evaluate generation --checkpoint EDITOR --explainer EXPLAINER --expert EXPERT"
+            f" --data procedural:test --pictures {self.pictures} --steps {self.steps}"
             f" --guidance {self.guidance:g} --seed {self.seed} --out report.json"
         )
 
