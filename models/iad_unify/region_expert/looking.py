@@ -33,7 +33,7 @@ def look(expert: RegionExpert, subject: Subject, decision: float, proposal: floa
         template = read_template(case.template, square, letterbox)[None]
     raw, features = maps(expert, square[None], template)
     smoothed = smooth(raw[0], letterbox, expert.config.smoothing_px)
-    level = Level(proposal, 0.0, expert.config.merge_gap_px, _MOST_REGIONS)
+    level = Level(proposal, 0.0, expert.config.merge_gap_px, _MOST_REGIONS, expert.config.grow_share)
     found = regions(expert, smoothed, features, letterbox, level)
     defects = []
     for slug, mask in case.defects:
