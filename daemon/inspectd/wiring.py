@@ -46,6 +46,7 @@ from inspectd.settings import Settings
 from inspectd.thresholds.calibrator import Calibrator
 from inspectd.thresholds.decision import Thresholds
 from inspectd.thresholds.sql import SqlThresholdStore
+from inspectd.thresholds.sql_scores import SqlScoreHistory
 from inspectd.tokens.cache import TokenCache
 from inspectd.tokens.memory import MemoryTokenCache
 from inspectd.vision.editor import DefectEditor
@@ -293,6 +294,7 @@ class State:
     events: SqlEventStore
     ledger: SqlInspectionLedger
     thresholds: SqlThresholdStore
+    scores: SqlScoreHistory
     jobs: SqlJobStore
     evidence: FileEvidenceStore
 
@@ -317,6 +319,7 @@ async def open_state(settings: Settings, stack: AsyncExitStack) -> State:
         events=SqlEventStore(database=database, outbox=settings.frames.source == "kafka"),
         ledger=ledger,
         thresholds=SqlThresholdStore(database=database),
+        scores=SqlScoreHistory(database=database),
         jobs=SqlJobStore(database=database),
         evidence=evidence,
     )

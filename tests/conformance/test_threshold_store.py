@@ -1,13 +1,17 @@
 """Every threshold store keeps the promises of `thresholds.store`."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from tests.conformance.samples import START
 
 from inspectd.database.engine import Database
+from inspectd.errors import NotFound
+from inspectd.thresholds.sketch import ScoreSketch
 from inspectd.thresholds.sql import SqlThresholdStore
-from inspectd.thresholds.store import Calibration
+from inspectd.thresholds.store import Calibration, ReviewedWindow, Source
 
 
 @pytest.fixture
@@ -50,3 +54,40 @@ async def test_another_daemon_sees_a_threshold_at_once(
 ) -> None:
     put = await store.put(calibration())
     assert await SqlThresholdStore(database=await opened()).find("press-1", "aaaaaaaaaaaa") == put
+
+
+REVIEWED = replace(
+    calibration(),
+    source=Source.REVIEWS,
+    window=ReviewedWindow(START - timedelta(days=7), START, 117, 3, 5, 2, 1),
+    scores=ScoreSketch.of([0.1 + index / 1000 for index in range(120)]),
+)
+
+
+async def test_a_calibration_comes_back_exactly_with_what_it_replaces(store: SqlThresholdStore) -> None:
+    first = await store.put(calibration())
+    second = await store.put(REVIEWED)
+    third = await store.put(replace(calibration(), source=Source.RESTORED, restores=first.version))
+    await store.put(calibration(model="bbbbbbbbbbbb"))
+    stored = [await store.get(threshold.version) for threshold in (first, second, third)]
+    assert [item.calibration for item in stored] == [
+        calibration(), REVIEWED, replace(calibration(), source=Source.RESTORED, restores=first.version)
+    ]  # fmt: skip
+    assert [item.replaces for item in stored] == ["default/aaaaaaaaaaaa", first.version, second.version]
+    assert await store.newest("press-1", "aaaaaaaaaaaa") == stored[2]
+    assert await store.newest("press-9", "aaaaaaaaaaaa") is None
+
+
+async def test_a_camera_s_versions_are_listed_newest_first(store: SqlThresholdStore) -> None:
+    versions = [
+        (await store.put(calibration(camera, model))).version
+        for camera, model in (("press-1", "aaaaaaaaaaaa"), ("press-2", "aaaaaaaaaaaa"), ("press-1", "bbbbbbbbbbbb"))
+    ]
+    assert [item.version for item in await store.history("press-1")] == [versions[2], versions[0]]
+    assert await store.history("press-9") == ()
+
+
+@pytest.mark.parametrize("version", ["", "calibrated/", "calibrated/99", "default/1", "calibrated/-1", "calibrated/١"])
+async def test_a_version_that_is_none_is_not_found(store: SqlThresholdStore, version: str) -> None:
+    with pytest.raises(NotFound):
+        await store.get(version)

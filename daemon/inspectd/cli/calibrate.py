@@ -1,7 +1,8 @@
-"""`inspectd calibrate`: a camera's threshold from pictures of good parts."""
+"""`inspectd calibrate`: a camera's threshold from pictures of good parts, from reviews, or from an older version."""
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -12,34 +13,98 @@ from inspectd.errors import Misconfigured
 from inspectd.settings import Settings, load_settings
 
 SUFFIXES = {".jpg", ".jpeg", ".png"}
+#: Frames per hour when pictures alone cannot tell.
+USUAL_FRAMES_PER_HOUR = 3600.0
 
 
 def calibrate(
     camera: Annotated[str, typer.Option(help="The camera's id.")],
-    good: Annotated[Path, typer.Option(help="Folder with pictures of good parts (JPEG or PNG, searched in depth).")],
-    false_alarm_rate: Annotated[float, typer.Option(help="Share of good parts that may be called defective.")] = 0.01,
-    frames_per_hour: Annotated[float, typer.Option(help="To tell how many alarms to expect.")] = 3600.0,
+    good: Annotated[
+        Path | None, typer.Option(help="Folder with pictures of good parts (JPEG or PNG, searched in depth).")
+    ] = None,
+    from_reviews: Annotated[
+        bool, typer.Option("--from-reviews", help="Use the frames that passed and the events that were rejected.")
+    ] = False,
+    restore: Annotated[
+        str, typer.Option(metavar="VERSION", help="Put an older version in force again, such as calibrated/7.")
+    ] = "",
+    history: Annotated[bool, typer.Option("--history", help="List the camera's versions, newest first.")] = False,
+    false_alarm_rate: Annotated[
+        float, typer.Option("--false-alarm-rate", "--rate", help="Share of good parts that may be called defective.")
+    ] = 0.01,
+    frames_per_hour: Annotated[
+        float | None,
+        typer.Option(help="To tell how many alarms to expect [default: 3600; with --from-reviews as it was]."),
+    ] = None,
+    days: Annotated[float, typer.Option(min=0.0, help="With --from-reviews: how far to look back.")] = 7.0,
+    since: Annotated[
+        datetime | None, typer.Option(help="With --from-reviews: look back to this moment of this machine's clock.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --from-reviews: show the change, store nothing.")] = (
+        False
+    ),
+    accept_misses: Annotated[
+        bool, typer.Option("--accept-misses", help="Store it although confirmed defects would pass.")
+    ] = False,
+    accept_pending: Annotated[
+        bool, typer.Option("--accept-pending", help="Store it although many events are not decided.")
+    ] = False,
     config: ConfigOption = None,
     state_dir: StateDirOption = None,
 ) -> None:
-    """Sets a camera's decision threshold from good parts only, by split conformal prediction.
+    """Sets a camera's decision threshold by split conformal prediction, and keeps every version of it.
 
-    The threshold is stored for the model that is served now; a running daemon on the same database takes it up within
-    seconds. A rate that the number of pictures cannot support is refused.
+    With --good it comes from pictures of good parts, for the model that is served now. With --from-reviews it comes from
+    what the line has seen: frames that passed and events that were rejected are good, events without a decision are left
+    out, and no confirmed defect may pass. Give one of --good, --from-reviews, --restore and --history. A running daemon on the
+    same database takes the threshold up within seconds. A rate that the number of frames cannot support is refused.
 
     Examples:
       inspectd calibrate --camera cam-1 --good good-parts/
 
       inspectd calibrate --camera cam-1 --good good-parts/ --false-alarm-rate 0.05 --frames-per-hour 7200
 
+      inspectd calibrate --camera cam-1 --from-reviews --days 14 --rate 0.005 --dry-run
+
+      inspectd calibrate --camera cam-1 --restore calibrated/7
+
     """
     settings = load_settings(config, **({"state_dir": state_dir} if state_dir else {}))
-    pictures = sorted(path for path in good.rglob("*") if path.suffix.lower() in SUFFIXES) if good.is_dir() else []
-    if not pictures:
+    if sum((good is not None, from_reviews, bool(restore), history)) != 1:
+        raise Misconfigured(
+            "calibrate", "it is not clear where the threshold shall come from",
+            "Give one of --good, --from-reviews, --restore and --history",
+        )  # fmt: skip
+    if good is not None:
+        per_hour = USUAL_FRAMES_PER_HOUR if frames_per_hour is None else frames_per_hour
+        asyncio.run(_calibrate(settings, camera, _pictures(good), false_alarm_rate, per_hour))
+        return
+    from inspectd.cli import recalibration
+
+    if from_reviews:
+        wanted = recalibration.Wanted(
+            camera=camera,
+            since=(since or datetime.now() - timedelta(days=days)).astimezone(),
+            rate=false_alarm_rate,
+            frames_per_hour=frames_per_hour,
+            dry_run=dry_run,
+            accept_misses=accept_misses,
+            accept_pending=accept_pending,
+        )
+        asyncio.run(recalibration.from_reviews(settings, wanted))
+    elif restore:
+        asyncio.run(recalibration.restore(settings, camera, restore))
+    else:
+        asyncio.run(recalibration.show_history(settings, camera))
+
+
+def _pictures(good: Path) -> list[Path]:
+    found = sorted(path for path in good.rglob("*") if path.suffix.lower() in SUFFIXES) if good.is_dir() else []
+    if not found:
         raise Misconfigured(
             "--good", f"{good} holds no JPEG or PNG picture", "Give a folder with pictures of good parts"
         )
-    asyncio.run(_calibrate(settings, camera, pictures, false_alarm_rate, frames_per_hour))
+    return found
 
 
 async def _calibrate(settings: Settings, camera: str, pictures: list[Path], rate: float, per_hour: float) -> None:

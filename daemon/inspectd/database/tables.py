@@ -145,7 +145,8 @@ camera_counts = Table(
     Column("last_capture_time", Time),
 )
 
-#: Every calibration; the newest of a camera and model version is in force.
+#: Every calibration; the newest of a camera and model version is in force. The window and its counts belong to those from
+#: reviews; `scores` are the good frames' sorted scores, or evenly spaced ones of them, as little-endian 64-bit floats.
 thresholds = Table(
     "thresholds",
     metadata,
@@ -157,6 +158,17 @@ thresholds = Table(
     Column("false_alarm_rate", Float(53), nullable=False),
     Column("good_count", Integer, nullable=False),
     Column("create_time", Time, nullable=False),
+    Column("source", Text, nullable=False, server_default="good_parts"),
+    Column("replaces", Text, nullable=False, server_default=""),
+    Column("restores", Text, nullable=False, server_default=""),
+    Column("window_begin", Time),
+    Column("window_end", Time),
+    Column("passed_count", Integer),
+    Column("rejected_count", Integer),
+    Column("confirmed_count", Integer),
+    Column("pending_count", Integer),
+    Column("missed_count", Integer),
+    Column("scores", LargeBinary),
     Index("thresholds_by_camera", "camera_id", "model_version", "number"),
     sqlite_autoincrement=True,
 )

@@ -6,6 +6,7 @@ from datetime import datetime
 from inspectd.errors import Rejected
 from inspectd.records import Frame, Threshold
 from inspectd.thresholds.conformal import conformal_threshold, expected_alarms_per_hour
+from inspectd.thresholds.sketch import ScoreSketch
 from inspectd.thresholds.store import Calibration, ThresholdStore
 from inspectd.vision.sight import Sight
 
@@ -45,5 +46,6 @@ class Calibrator:
             false_alarm_rate=rate,
             good_count=len(images),
             create_time=self._clock(),
+            scores=ScoreSketch.of(scores),
         )
         return await self._store.put(calibration), expected_alarms_per_hour(rate, frames_per_hour)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from tests.conformance.samples import event
 
 from inspectd.database import migrate
@@ -18,6 +19,8 @@ from inspectd.database.engine import Database, open_database
 from inspectd.database.tables import metadata
 from inspectd.errors import Misconfigured, Rejected, Unavailable
 from inspectd.events.sql import SqlEventStore
+from inspectd.thresholds.sql import SqlThresholdStore
+from inspectd.thresholds.store import Source
 
 POSTGRES = pytest.mark.service("postgres")
 
@@ -45,6 +48,32 @@ async def test_the_migrations_make_the_tables_that_the_code_uses_on_postgresql(s
     database = await open_database(stack.postgres_database())
     assert await schema_differences(database) == []
     await database.close()
+
+
+async def test_thresholds_of_an_older_schema_are_kept_and_came_from_good_parts(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "inspectd.db"
+    path.parent.mkdir()
+    await asyncio.to_thread(_first_schema, path)
+    database = await open_database(url_of(tmp_path))
+    stored = await SqlThresholdStore(database=database).get("calibrated/1")
+    assert (stored.calibration.threshold, stored.calibration.source) == (0.25, Source.GOOD_PARTS)
+    assert (stored.calibration.scores, stored.calibration.window, stored.replaces) == (None, None, "")
+    assert await schema_differences(database) == []
+    await database.close()
+
+
+def _first_schema(path: Path) -> None:
+    """A database as the first version left it, with a threshold."""
+    engine = create_engine(f"sqlite:///{path}")
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrate.__file__).parent / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        migrate.command.upgrade(config, "0001")
+        connection.execute(
+            text("INSERT INTO thresholds VALUES (1, 'press-1', 'aaaaaaaaaaaa', '', 0.25, 0.01, 120, 1767225600000000)")
+        )
+    engine.dispose()
 
 
 async def test_opening_again_keeps_what_is_there(tmp_path: Path) -> None:
