@@ -156,8 +156,7 @@ def of_backbone(features: Tensor, layers: int) -> Tensor:
     The squared distance of two is then twice their cosine distance (AnomalyDINO), averaged over the layers.
     """
     parts = features.float().chunk(layers, dim=1)
-    joined: Tensor = torch.cat([functional.normalize(part, dim=1) for part in parts], dim=1)
-    return joined / layers**0.5
+    return torch.cat([functional.normalize(part, dim=1) / layers**0.5 for part in parts], dim=1)
 
 
 def build(
@@ -209,7 +208,7 @@ def fuse(decoder_map: NDArray[np.float32], memory_map: NDArray[np.float32]) -> N
     yes = np.sqrt(decoder_map * memory_map)
     no = np.sqrt((1 - decoder_map) * (1 - memory_map))
     known = yes + no > 0  # not where one is certain and the other certain of the opposite
-    out = np.full_like(yes, 0.5)
+    out: NDArray[np.float32] = np.full_like(yes, 0.5)
     np.divide(yes, yes + no, out=out, where=known)
     return out
 
