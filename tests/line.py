@@ -32,10 +32,13 @@ from inspectd.inspections.sql import SqlInspectionLedger
 from inspectd.metrics import Metrics
 from inspectd.pipeline import Inspector
 from inspectd.records import DefectEvent, Findings, Frame, Image, Mask, Region, RegionTokens
-from inspectd.settings import ApiSettings, DashboardSettings, EvidenceSettings
+from inspectd.settings import ApiSettings, DashboardSettings, DriftSettings, EvidenceSettings
 from inspectd.thresholds.calibrator import Calibrator
 from inspectd.thresholds.decision import Thresholds
+from inspectd.thresholds.recalibrator import Recalibrator
 from inspectd.thresholds.sql import SqlThresholdStore
+from inspectd.thresholds.sql_scores import SqlScoreHistory
+from inspectd.thresholds.watch import DriftWatch
 from inspectd.tokens.memory import MemoryTokenCache
 from inspectd.vision.expert import ExpertCard
 from inspectd.vision.explainer import Piece, Question
@@ -163,6 +166,8 @@ class Line:
     inspector: Inspector
     narrator: Narrator
     calibrator: Calibrator
+    recalibrator: Recalibrator
+    watch: DriftWatch
     directory: CameraDirectory
     feed: ChangeFeed
     readiness: Switch
@@ -174,7 +179,8 @@ class Line:
         server = ApiServer(
             settings=settings or ApiSettings(port=0), events=self.events, evidence=self.evidence, ledger=self.ledger,
             jobs=self.jobs, inspector=self.inspector, narrator=self.narrator, calibrator=self.calibrator,
-            directory=self.directory, feed=self.feed, readiness=self.readiness, heartbeat_s=heartbeat_s,
+            recalibrator=self.recalibrator, directory=self.directory, feed=self.feed, readiness=self.readiness,
+            heartbeat_s=heartbeat_s,
         )  # fmt: skip
         self.exits.push_async_callback(server.stop)
         await server.start()
@@ -225,6 +231,11 @@ async def open_line(folder: Path) -> AsyncIterator[Line]:
         tokens = MemoryTokenCache(max_entries=1000, ttl_s=3600)
         sight = Sight(expert=expert, tokens=tokens, max_pixels=50_000_000, metrics=metrics)
         resolve = Thresholds(store=thresholds)
+        history = SqlScoreHistory(database=database)
+        watch = DriftWatch(
+            store=thresholds, history=history, cards=sight, settings=DriftSettings(least_frames=20), metrics=metrics,
+            clock=lambda: datetime.now(UTC),
+        )  # fmt: skip
         feed = ChangeFeed(events=events, poll_s=0.02)
         await feed.start()
         exits.push_async_callback(feed.stop)
@@ -243,7 +254,11 @@ async def open_line(folder: Path) -> AsyncIterator[Line]:
             ),
             narrator=Narrator(explainer=explainer, sight=sight, evidence=evidence, events=events),
             calibrator=Calibrator(sight=sight, store=thresholds, clock=lambda: datetime.now(UTC)),
-            directory=CameraDirectory(ledger=ledger, store=thresholds, thresholds=resolve, cards=sight),
+            recalibrator=Recalibrator(history=history, store=thresholds, clock=lambda: datetime.now(UTC)),
+            watch=watch,
+            directory=CameraDirectory(
+                ledger=ledger, store=thresholds, thresholds=resolve, cards=sight, drifts=watch
+            ),
             feed=feed,
             readiness=Switch(),
             metrics=metrics,

@@ -15,6 +15,7 @@ from inspectd.records import (
     AugmentationJob,
     CameraStatus,
     DefectEvent,
+    DriftState,
     Explanation,
     ExplanationState,
     Inspection,
@@ -26,6 +27,7 @@ from inspectd.records import (
     Region,
     Review,
     ReviewState,
+    ScoreDrift,
     Threshold,
 )
 from inspectd.v1 import (
@@ -52,12 +54,16 @@ _REVIEW_STATES: Mapping[ReviewState, int] = {
 _JOB_STATES: Mapping[JobState, int] = {
     item: augmentation_service_pb2.AugmentationJob.State.Value(item.name) for item in JobState
 }
+_DRIFT_STATES: Mapping[DriftState, int] = {
+    item: camera_service_pb2.ScoreDrift.State.Value(item.name) for item in DriftState
+}
 
 _OUTCOME_OF = {number: item for item, number in _OUTCOMES.items()}
 _EXPLANATION_STATE_OF = {number: item for item, number in _EXPLANATION_STATES.items()}
 _ORIGIN_OF = {number: item for item, number in _ORIGINS.items()}
 _REVIEW_STATE_OF = {number: item for item, number in _REVIEW_STATES.items()}
 _JOB_STATE_OF = {number: item for item, number in _JOB_STATES.items()}
+_DRIFT_STATE_OF = {number: item for item, number in _DRIFT_STATES.items()}
 
 
 def _enum(table: Mapping[int, Any], number: int, field: str) -> Any:
@@ -340,8 +346,49 @@ def job_from_proto(message: augmentation_service_pb2.AugmentationJob) -> Augment
     )
 
 
+def drift_to_proto(drift: ScoreDrift) -> camera_service_pb2.ScoreDrift:
+    """Distance and index stay absent when the frames are too few."""
+    message = camera_service_pb2.ScoreDrift(
+        camera_id=drift.camera_id,
+        threshold_version=drift.threshold_version,
+        state=_DRIFT_STATES[drift.state],  # type: ignore[arg-type]
+        measure_time=time_to_proto(drift.measure_time),
+        good_count=drift.good_count,
+        compared_count=drift.compared_count,
+        promised_rate=drift.promised_rate,
+        false_alarm_share=drift.false_alarm_share,
+        false_alarm_low=drift.false_alarm_low,
+        false_alarm_high=drift.false_alarm_high,
+        alarm_share=drift.alarm_share,
+    )
+    if drift.ks_distance is not None:
+        message.ks_distance = drift.ks_distance
+    if drift.psi is not None:
+        message.psi = drift.psi
+    return message
+
+
+def drift_from_proto(message: camera_service_pb2.ScoreDrift) -> ScoreDrift:
+    """Raises Rejected for a state or a time that is not there."""
+    return ScoreDrift(
+        camera_id=message.camera_id,
+        threshold_version=message.threshold_version,
+        state=_enum(_DRIFT_STATE_OF, message.state, "drift.state"),
+        measure_time=required_time(message, "measure_time"),
+        good_count=message.good_count,
+        compared_count=message.compared_count,
+        ks_distance=message.ks_distance if message.HasField("ks_distance") else None,
+        psi=message.psi if message.HasField("psi") else None,
+        promised_rate=message.promised_rate,
+        false_alarm_share=message.false_alarm_share,
+        false_alarm_low=message.false_alarm_low,
+        false_alarm_high=message.false_alarm_high,
+        alarm_share=message.alarm_share,
+    )
+
+
 def camera_to_proto(camera: CameraStatus) -> camera_service_pb2.Camera:
-    """The last capture time stays unset for a camera that has sent nothing."""
+    """The last capture time stays unset for a camera that has sent nothing, the drift for one that is not measured."""
     return camera_service_pb2.Camera(
         camera_id=camera.camera_id,
         threshold=camera.threshold.value,
@@ -349,6 +396,7 @@ def camera_to_proto(camera: CameraStatus) -> camera_service_pb2.Camera:
         inspected_count=camera.inspected_count,
         defect_count=camera.defect_count,
         last_capture_time=None if camera.last_capture_time is None else time_to_proto(camera.last_capture_time),
+        drift=None if camera.drift is None else drift_to_proto(camera.drift),
     )
 
 
@@ -360,4 +408,5 @@ def camera_from_proto(message: camera_service_pb2.Camera) -> CameraStatus:
         inspected_count=message.inspected_count,
         defect_count=message.defect_count,
         last_capture_time=optional_time(message, "last_capture_time"),
+        drift=drift_from_proto(message.drift) if message.HasField("drift") else None,
     )

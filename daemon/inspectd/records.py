@@ -4,7 +4,7 @@ import hashlib
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -273,6 +273,38 @@ class AugmentationJob:
     failure: str = ""
 
 
+class DriftState(StrEnum):
+    """What the scores of recent good frames say of a calibration."""
+
+    TOO_FEW = "too_few"
+    STEADY = "steady"
+    DRIFTING = "drifting"
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreDrift:
+    """How far a camera's recent good frames are from its calibration. Shares are of 1."""
+
+    camera_id: str
+    threshold_version: str
+    state: DriftState
+    measure_time: datetime
+    good_count: int  # frames that passed and events that were rejected, judged by this version
+    compared_count: int  # of them, those below the lowest undecided score; 0 when they are too few
+    ks_distance: float | None  # None when they are too few
+    psi: float | None
+    promised_rate: float
+    false_alarm_share: float  # rejected events among the good frames
+    false_alarm_low: float  # its Wilson interval
+    false_alarm_high: float
+    alarm_share: float  # events among all frames, defects included: no measure of drift
+
+    @property
+    def alarm_id(self) -> str:
+        """Tells repetitions of one alarm: the camera, the version and the day (UTC)."""
+        return f"{self.camera_id}/{self.threshold_version}/{self.measure_time.astimezone(UTC):%Y-%m-%d}"
+
+
 @dataclass(frozen=True, slots=True)
 class CameraStatus:
     """A camera as the daemon sees it."""
@@ -282,6 +314,7 @@ class CameraStatus:
     inspected_count: int = 0
     defect_count: int = 0
     last_capture_time: datetime | None = None
+    drift: ScoreDrift | None = None  # None without a calibration, or when nothing is measured yet
 
 
 @dataclass(frozen=True, slots=True)

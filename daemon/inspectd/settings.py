@@ -113,8 +113,33 @@ class ExplanationSettings(Section):
 class AlertSettings(Section):
     """Who is told of an event outside the dashboard."""
 
-    webhook_url: str = Field("", description="Receives a POST with the event as JSON; empty sends none.")
+    webhook_url: str = Field("", description="Receives a POST with the event, or the drift, as JSON; empty sends none.")
     cooldown_s: float = Field(10.0, ge=0, description="Least time between two notifications of one camera.")
+
+
+class DriftSettings(Section):
+    """When the scores of good frames no longer fit a camera's calibration. Only calibrated cameras are watched."""
+
+    enabled: bool = Field(True, description="Whether drift is measured.")
+    every_s: float = Field(60.0, gt=0, description="Time between two measures.")
+    window_hours: float = Field(24.0, gt=0, description="How far a measure looks back.")
+    max_frames: int = Field(
+        10_000, gt=0, description="Frames of one camera that are measured at most, the newest ones."
+    )
+    least_frames: int = Field(300, gt=0, description="Good frames that a comparison of scores takes at least.")
+    ks_distance: float = Field(
+        0.15, gt=0, le=1, description="Kolmogorov-Smirnov distance from the calibration's scores that is a drift."
+    )
+    psi: float = Field(0.25, gt=0, description="Population stability index that is a drift.")
+    alarm_factor: float = Field(
+        2.0, ge=1, description="So many times the promised rate of false alarms (rejected events) is a drift."
+    )
+    significance: float = Field(
+        0.001, gt=0, lt=0.5, description="Chance that a window alarms although nothing has drifted."
+    )
+    clear_share: float = Field(
+        0.8, gt=0, le=1, description="A drift is over when every measure is below this share of its setting."
+    )
 
 
 class ApiSettings(Section):
@@ -168,6 +193,7 @@ class Settings(BaseSettings):
     evidence: EvidenceSettings = EvidenceSettings()
     explanations: ExplanationSettings = ExplanationSettings()
     alerts: AlertSettings = AlertSettings()
+    drift: DriftSettings = DriftSettings()
     api: ApiSettings = ApiSettings()
     dashboard: DashboardSettings = DashboardSettings()
     augmentation: AugmentationSettings = AugmentationSettings()

@@ -45,8 +45,10 @@ from inspectd.records import DefectEvent, Frame
 from inspectd.settings import Settings
 from inspectd.thresholds.calibrator import Calibrator
 from inspectd.thresholds.decision import Thresholds
+from inspectd.thresholds.recalibrator import Recalibrator
 from inspectd.thresholds.sql import SqlThresholdStore
 from inspectd.thresholds.sql_scores import SqlScoreHistory
+from inspectd.thresholds.watch import DriftWatch
 from inspectd.tokens.cache import TokenCache
 from inspectd.tokens.memory import MemoryTokenCache
 from inspectd.vision.editor import DefectEditor
@@ -219,7 +221,10 @@ async def open_daemon(
         feed = ChangeFeed(events=state.events)
         await feed.start()
         stack.push_async_callback(feed.stop)
-        directory = CameraDirectory(ledger=state.ledger, store=state.thresholds, thresholds=thresholds, cards=sight)
+        watch = _drift_watch(settings, state, sight, metrics, rule)
+        directory = CameraDirectory(
+            ledger=state.ledger, store=state.thresholds, thresholds=thresholds, cards=sight, drifts=watch
+        )
         api = ApiServer(
             settings=settings.api,
             events=state.events,
@@ -229,6 +234,7 @@ async def open_daemon(
             inspector=inspector,
             narrator=narrator,
             calibrator=calibrator,
+            recalibrator=Recalibrator(history=state.scores, store=state.thresholds, clock=now),
             directory=directory,
             feed=feed,
             readiness=readiness,
@@ -249,6 +255,7 @@ async def open_daemon(
         loops = [readiness.run, lambda: _sweep(state), *streams.loops]
         loops += [writer.run] if writer is not None else []
         loops += [rule.run] if rule is not None else []
+        loops += [watch.run] if settings.drift.enabled else []
         if settings.augmentation.enabled:
             loops.append(_augmentation(settings, state, streams, models, sight, metrics).run)
         worker = Worker(
@@ -461,6 +468,20 @@ def _alert_rule(settings: Settings, stack: AsyncExitStack, metrics: Metrics) -> 
     notifier = WebhookNotifier(url=settings.alerts.webhook_url)
     stack.push_async_callback(notifier.close)
     return AlertRule(notifier=notifier, cooldown_s=settings.alerts.cooldown_s, metrics=metrics)
+
+
+def _drift_watch(
+    settings: Settings, state: State, sight: Sight, metrics: Metrics, rule: AlertRule | None
+) -> DriftWatch:
+    return DriftWatch(
+        store=state.thresholds,
+        history=state.scores,
+        cards=sight,
+        settings=settings.drift,
+        metrics=metrics,
+        clock=now,
+        on_drift=rule.warn if rule is not None else lambda found: None,
+    )
 
 
 def _augmentation(

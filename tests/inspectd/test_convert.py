@@ -12,6 +12,7 @@ from inspectd.records import (
     AugmentationJob,
     CameraStatus,
     DefectEvent,
+    DriftState,
     Explanation,
     ExplanationState,
     Inspection,
@@ -23,6 +24,7 @@ from inspectd.records import (
     Region,
     Review,
     ReviewState,
+    ScoreDrift,
     Threshold,
     event_id_of,
 )
@@ -155,6 +157,15 @@ def test_every_job_survives_the_wire_exactly(state: JobState) -> None:
 @pytest.mark.parametrize("last", [None, NOW])
 def test_a_camera_survives_the_wire_exactly(last: datetime | None) -> None:
     camera = CameraStatus("cam", Threshold(0.1, "calibrated/1"), 100, 7, last)
+    wire = convert.camera_to_proto(camera).SerializeToString()
+    assert convert.camera_from_proto(camera_service_pb2.Camera.FromString(wire)) == camera
+
+
+@pytest.mark.parametrize("state", list(DriftState))
+@pytest.mark.parametrize("ks", [None, 0.0, 1 / 3])
+def test_every_drift_survives_the_wire_exactly(state: DriftState, ks: float | None) -> None:
+    drift = ScoreDrift("cam", "calibrated/1", state, NOW, 7, 6, ks, ks, 0.1, 0.2, 0.15, 0.3, 0.4)
+    camera = CameraStatus("cam", Threshold(0.1, "calibrated/1"), 100, 7, NOW, drift)
     wire = convert.camera_to_proto(camera).SerializeToString()
     assert convert.camera_from_proto(camera_service_pb2.Camera.FromString(wire)) == camera
 

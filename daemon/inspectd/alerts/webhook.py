@@ -1,11 +1,12 @@
-"""Notifications by HTTP POST: the event as protobuf's JSON."""
+"""Notifications by HTTP POST: the event or the drift as protobuf's JSON."""
 
 import httpx
 from google.protobuf.json_format import MessageToJson
+from google.protobuf.message import Message
 
-from inspectd.convert import event_to_proto
+from inspectd.convert import drift_to_proto, event_to_proto
 from inspectd.errors import Rejected, Unavailable
-from inspectd.records import DefectEvent
+from inspectd.records import DefectEvent, ScoreDrift
 
 TIMEOUT_S = 10.0
 
@@ -18,8 +19,15 @@ class WebhookNotifier:
 
     async def notify(self, event: DefectEvent) -> None:
         """See the port."""
-        body = MessageToJson(event_to_proto(event), preserving_proto_field_name=True)
-        headers = {"content-type": "application/json", "ce-id": event.etag, "ce-type": "inspectd.v1.defect-event"}
+        await self._post(event_to_proto(event), event.etag, "inspectd.v1.defect-event")
+
+    async def warn(self, drift: ScoreDrift) -> None:
+        """See the port."""
+        await self._post(drift_to_proto(drift), drift.alarm_id, "inspectd.v1.score-drift")
+
+    async def _post(self, message: Message, ce_id: str, ce_type: str) -> None:
+        body = MessageToJson(message, preserving_proto_field_name=True)
+        headers = {"content-type": "application/json", "ce-id": ce_id, "ce-type": ce_type}
         try:
             response = await self._client.post(self._url, content=body, headers=headers)
         except httpx.HTTPError as error:

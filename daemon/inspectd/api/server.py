@@ -19,7 +19,7 @@ from inspectd.api.health import HealthFollower
 from inspectd.api.inspections import Inspections
 from inspectd.api.interceptors import ErrorInterceptor, TokenInterceptor
 from inspectd.api.operations import Operations
-from inspectd.api.services import Calibrator, Inspector, Narrator, Readiness
+from inspectd.api.services import Calibrator, Inspector, Narrator, Readiness, Recalibrator
 from inspectd.augmentation.store import JobStore
 from inspectd.errors import Misconfigured
 from inspectd.events.feed import ChangeFeed
@@ -80,6 +80,7 @@ class ApiServer:
         inspector: Inspector,
         narrator: Narrator,
         calibrator: Calibrator,
+        recalibrator: Recalibrator,
         directory: CameraDirectory,
         feed: ChangeFeed,
         readiness: Readiness,
@@ -87,13 +88,13 @@ class ApiServer:
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
         self._settings = settings
-        self._calibrations = Calibrations(calibrator=calibrator, directory=directory)
+        self._calibrations = Calibrations(calibrator=calibrator, recalibrator=recalibrator, directory=directory)
         self._health = HealthFollower(readiness=readiness)
         self._defect_events = DefectEvents(
             events=events, evidence=evidence, narrator=narrator, feed=feed, clock=clock, heartbeat_s=heartbeat_s
         )
         self._inspections = Inspections(inspector=inspector, ledger=ledger, clock=clock)
-        self._cameras = Cameras(directory=directory, calibrations=self._calibrations)
+        self._cameras = Cameras(directory=directory, calibrations=self._calibrations, clock=clock)
         self._augmentation = Augmentation(events=events, jobs=jobs, clock=clock)
         self._operations = Operations(jobs=jobs, calibrations=self._calibrations)
         self._server: grpc.aio.Server | None = None

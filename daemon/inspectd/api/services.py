@@ -1,9 +1,12 @@
 """What the servicers need of the rest of the daemon beside the stores: small protocols, satisfied in wiring."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
-from inspectd.records import DefectEvent, Explanation, Frame, Inspection, Region, Threshold
+from inspectd.records import DefectEvent, Explanation, Frame, Inspection, Region, ScoreDrift, Threshold
+from inspectd.thresholds.recalibrator import Recalibration
+from inspectd.thresholds.store import StoredCalibration
 from inspectd.vision.expert import ExpertCard
 
 
@@ -61,6 +64,30 @@ class Calibrator(Protocol):
         progress: Callable[[int, int], None],
     ) -> tuple[Threshold, float]:
         """The stored threshold and the alarms per hour to expect. Raises Rejected, Conflict (too few), Unavailable."""
+
+
+class Recalibrator(Protocol):
+    """Sets a camera's threshold from reviews, or to an older one."""
+
+    async def propose(
+        self, camera_id: str, since: datetime, rate: float, frames_per_hour: float | None = None
+    ) -> Recalibration:
+        """Stores nothing. Raises NotFound (no frame), Conflict (too few), Rejected, Unavailable."""
+
+    async def store(
+        self, proposal: Recalibration, *, accept_misses: bool = False, accept_pending: bool = False
+    ) -> Threshold:
+        """Raises Conflict with every refusal that is not accepted, Unavailable."""
+
+    async def restore(self, camera_id: str, version: str) -> StoredCalibration:
+        """Raises NotFound, Conflict (another camera's), Unavailable."""
+
+
+class DriftSource(Protocol):
+    """Knows how well calibrations still fit."""
+
+    def find(self, camera_id: str) -> ScoreDrift | None:
+        """The newest measure, if there is one."""
 
 
 class Readiness(Protocol):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # gRPC is loaded when a command runs
 
 
 def cameras(as_json: Json = False, address: Address = "", ca: Ca = None, config: Config = None) -> None:
-    """List the cameras with frames inspected, defects and the threshold in force.
+    """List the cameras with frames inspected, defects, the threshold in force, and whether the scores drift from it.
 
     Example:
       inspectd cameras
@@ -34,7 +34,7 @@ async def _list(client: "Client", as_json: bool) -> None:
         console.print("No camera has sent a frame yet.", style="dim")
         return
     table = Table(header_style="bold", show_edge=False, pad_edge=False)
-    for heading in ("camera", "inspected", "defects", "share", "threshold", "version", "last frame"):
+    for heading in ("camera", "inspected", "defects", "share", "threshold", "version", "scores", "last frame"):
         table.add_column(
             heading, justify="right" if heading in ("inspected", "defects", "share", "threshold") else "left"
         )
@@ -42,6 +42,7 @@ async def _list(client: "Client", as_json: bool) -> None:
         share = f"{camera.defect_count / camera.inspected_count:.2%}" if camera.inspected_count else "–"
         table.add_row(
             camera.camera_id, f"{camera.inspected_count:,}", f"{camera.defect_count:,}", share,
-            f"{camera.threshold:.4f}", camera.threshold_version, show.clock(camera, "last_capture_time"),
+            f"{camera.threshold:.4f}", camera.threshold_version, show.drift(camera),
+            show.clock(camera, "last_capture_time"),
         )  # fmt: skip
     console.print(table)

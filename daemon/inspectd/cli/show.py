@@ -6,7 +6,7 @@ import typer
 from google.protobuf.json_format import MessageToJson
 from rich.text import Text
 
-from inspectd.v1 import augmentation_service_pb2, defect_event_pb2, inspection_pb2
+from inspectd.v1 import augmentation_service_pb2, camera_service_pb2, defect_event_pb2, inspection_pb2
 
 _REVIEW_STYLES = {"UNREVIEWED": "yellow", "ACKNOWLEDGED": "cyan", "CONFIRMED": "red", "REJECTED": "green"}
 _JOB_STYLES = {"QUEUED": "dim", "RUNNING": "cyan", "SUCCEEDED": "green", "FAILED": "red", "CANCELLED": "dim"}
@@ -58,6 +58,22 @@ def words(explanation: Any) -> Text:
     if name == "PENDING":
         return Text("words pending …", style="dim italic")
     return Text(f"no words: {explanation.failure}", style="dim italic")
+
+
+def drift(camera: Any) -> Text:
+    """Whether the camera's calibration still fits, and by how much."""
+    if not camera.HasField("drift"):
+        return Text("–")
+    found = camera.drift
+    name = camera_service_pb2.ScoreDrift.State.Name(found.state)
+    if name == "TOO_FEW":
+        return Text(f"too few ({found.good_count:,} good)", style="dim")
+    shares = f"false alarms {found.false_alarm_share:.2%} of {found.promised_rate:.2%} promised"
+    if found.HasField("ks_distance"):
+        shares = f"KS {found.ks_distance:.2f}, PSI {found.psi:.2f}, {shares}"
+    if name == "DRIFTING":
+        return Text(f"scores drift: recalibrate ({shares})", style="yellow")
+    return Text(f"steady ({shares})", style="green")
 
 
 def part(message: Any) -> str:

@@ -74,13 +74,14 @@ def explanation(words: Explanation) -> dict[str, Any]:
 
 
 def camera(status: CameraStatus) -> dict[str, Any]:
-    """A camera of the strip. A threshold without a version is not known now."""
+    """A camera of the strip. A threshold without a version is not known now; `drift` is a state, or nothing."""
     return {
         "id": status.camera_id,
         "inspected": status.inspected_count,
         "defects": status.defect_count,
         "threshold": status.threshold.value if status.threshold.version else None,
         "threshold_version": status.threshold.version,
+        "drift": None if status.drift is None else status.drift.state.value,
         "last_capture_time": None if status.last_capture_time is None else _time(status.last_capture_time),
     }
 

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n inspectd/v1/camera_service.proto\x12\x0binspectd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#google/longrunning/operations.proto\"\xaf\x01\n\x06\x43\x61mera\x12\x11\n\tcamera_id\x18\x01 \x01(\t\x12\x11\n\tthreshold\x18\x02 \x01(\x01\x12\x19\n\x11threshold_version\x18\x03 \x01(\t\x12\x17\n\x0finspected_count\x18\x04 \x01(\x03\x12\x14\n\x0c\x64\x65\x66\x65\x63t_count\x18\x05 \x01(\x03\x12\x35\n\x11last_capture_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"%\n\x10GetCameraRequest\x12\x11\n\tcamera_id\x18\x01 \x01(\t\";\n\x12ListCamerasRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"T\n\x13ListCamerasResponse\x12$\n\x07\x63\x61meras\x18\x01 \x03(\x0b\x32\x13.inspectd.v1.Camera\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"s\n\x16\x43\x61librateCameraRequest\x12\x11\n\tcamera_id\x18\x01 \x01(\t\x12\x13\n\x0bgood_images\x18\x02 \x03(\x0c\x12\x18\n\x10\x66\x61lse_alarm_rate\x18\x03 \x01(\x01\x12\x17\n\x0f\x66rames_per_hour\x18\x04 \x01(\x01\"f\n\x17\x43\x61librateCameraMetadata\x12\x14\n\x0cscored_count\x18\x01 \x01(\x05\x12\x13\n\x0btotal_count\x18\x02 \x01(\x05\x12 \n\x18\x65xpected_alarms_per_hour\x18\x03 \x01(\x01\x32\xf9\x01\n\rCameraService\x12P\n\x0bListCameras\x12\x1f.inspectd.v1.ListCamerasRequest\x1a .inspectd.v1.ListCamerasResponse\x12?\n\tGetCamera\x12\x1d.inspectd.v1.GetCameraRequest\x1a\x13.inspectd.v1.Camera\x12U\n\x0f\x43\x61librateCamera\x12#.inspectd.v1.CalibrateCameraRequest\x1a\x1d.google.longrunning.Operationb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n inspectd/v1/camera_service.proto\x12\x0binspectd.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#google/longrunning/operations.proto\"\xd7\x01\n\x06\x43\x61mera\x12\x11\n\tcamera_id\x18\x01 \x01(\t\x12\x11\n\tthreshold\x18\x02 \x01(\x01\x12\x19\n\x11threshold_version\x18\x03 \x01(\t\x12\x17\n\x0finspected_count\x18\x04 \x01(\x03\x12\x14\n\x0c\x64\x65\x66\x65\x63t_count\x18\x05 \x01(\x03\x12\x35\n\x11last_capture_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12&\n\x05\x64rift\x18\x07 \x01(\x0b\x32\x17.inspectd.v1.ScoreDrift\"\xcb\x03\n\nScoreDrift\x12\x11\n\tcamera_id\x18\x01 \x01(\t\x12\x19\n\x11threshold_version\x18\x02 \x01(\t\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.inspectd.v1.ScoreDrift.State\x12\x30\n\x0cmeasure_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\ngood_count\x18\x05 \x01(\x03\x12\x16\n\x0e\x63ompared_count\x18\x06 \x01(\x03\x12\x18\n\x0bks_distance\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x10\n\x03psi\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\rpromised_rate\x18\t \x01(\x01\x12\x19\n\x11\x66\x61lse_alarm_share\x18\n \x01(\x01\x12\x17\n\x0f\x66\x61lse_alarm_low\x18\x0b \x01(\x01\x12\x18\n\x10\x66\x61lse_alarm_high\x18\x0c \x01(\x01\x12\x13\n\x0b\x61larm_share\x18\r \x01(\x01\"E\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0b\n\x07TOO_FEW\x10\x01\x12\n\n\x06STEADY\x10\x02\x12\x0c\n\x08\x44RIFTING\x10\x03\x42\x0e\n\x0c_ks_distanceB\x06\n\x04_psi\"%\n\x10GetCameraRequest\x12\x11\n\tcamera_id\x18\x01 \x01(\t\";\n\x12ListCamerasRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"T\n\x13ListCamerasResponse\x12$\n\x07\x63\x61meras\x18\x01 \x03(\x0b\x32\x13.inspectd.v1.Camera\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbd\x01\n\x16\x43\x61librateCameraRequest\x12\x11\n\tcamera_id\x18\x01 \x01(\t\x12\x13\n\x0bgood_images\x18\x02 \x03(\x0c\x12\x18\n\x10\x66\x61lse_alarm_rate\x18\x03 \x01(\x01\x12\x17\n\x0f\x66rames_per_hour\x18\x04 \x01(\x01\x12/\n\x0c\x66rom_reviews\x18\x05 \x01(\x0b\x32\x19.inspectd.v1.ReviewWindow\x12\x17\n\x0frestore_version\x18\x06 \x01(\t\"y\n\x0cReviewWindow\x12)\n\x05since\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\raccept_misses\x18\x02 \x01(\x08\x12\x16\n\x0e\x61\x63\x63\x65pt_pending\x18\x03 \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x04 \x01(\x08\"\xf5\x02\n\x13RecalibrationChange\x12\x18\n\x10threshold_before\x18\x01 \x01(\x01\x12\x17\n\x0fthreshold_after\x18\x02 \x01(\x01\x12)\n\x05\x62\x65gin\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x03\x65nd\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cpassed_count\x18\x05 \x01(\x03\x12\x16\n\x0erejected_count\x18\x06 \x01(\x03\x12\x17\n\x0f\x63onfirmed_count\x18\x07 \x01(\x03\x12\x15\n\rpending_count\x18\x08 \x01(\x03\x12\x14\n\x0cmissed_count\x18\t \x01(\x03\x12\x1e\n\x16\x61larms_per_hour_before\x18\n \x01(\x01\x12\x1d\n\x15\x61larms_per_hour_after\x18\x0b \x01(\x01\x12\x12\n\nworst_rate\x18\x0c \x01(\x01\x12\x10\n\x08refusals\x18\r \x03(\t\"\x98\x01\n\x17\x43\x61librateCameraMetadata\x12\x14\n\x0cscored_count\x18\x01 \x01(\x05\x12\x13\n\x0btotal_count\x18\x02 \x01(\x05\x12 \n\x18\x65xpected_alarms_per_hour\x18\x03 \x01(\x01\x12\x30\n\x06\x63hange\x18\x04 \x01(\x0b\x32 .inspectd.v1.RecalibrationChange2\xf9\x01\n\rCameraService\x12P\n\x0bListCameras\x12\x1f.inspectd.v1.ListCamerasRequest\x1a .inspectd.v1.ListCamerasResponse\x12?\n\tGetCamera\x12\x1d.inspectd.v1.GetCameraRequest\x1a\x13.inspectd.v1.Camera\x12U\n\x0f\x43\x61librateCamera\x12#.inspectd.v1.CalibrateCameraRequest\x1a\x1d.google.longrunning.Operationb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,17 +34,25 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'inspectd.v1.camera_service_
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CAMERA']._serialized_start=120
-  _globals['_CAMERA']._serialized_end=295
-  _globals['_GETCAMERAREQUEST']._serialized_start=297
-  _globals['_GETCAMERAREQUEST']._serialized_end=334
-  _globals['_LISTCAMERASREQUEST']._serialized_start=336
-  _globals['_LISTCAMERASREQUEST']._serialized_end=395
-  _globals['_LISTCAMERASRESPONSE']._serialized_start=397
-  _globals['_LISTCAMERASRESPONSE']._serialized_end=481
-  _globals['_CALIBRATECAMERAREQUEST']._serialized_start=483
-  _globals['_CALIBRATECAMERAREQUEST']._serialized_end=598
-  _globals['_CALIBRATECAMERAMETADATA']._serialized_start=600
-  _globals['_CALIBRATECAMERAMETADATA']._serialized_end=702
-  _globals['_CAMERASERVICE']._serialized_start=705
-  _globals['_CAMERASERVICE']._serialized_end=954
+  _globals['_CAMERA']._serialized_end=335
+  _globals['_SCOREDRIFT']._serialized_start=338
+  _globals['_SCOREDRIFT']._serialized_end=797
+  _globals['_SCOREDRIFT_STATE']._serialized_start=704
+  _globals['_SCOREDRIFT_STATE']._serialized_end=773
+  _globals['_GETCAMERAREQUEST']._serialized_start=799
+  _globals['_GETCAMERAREQUEST']._serialized_end=836
+  _globals['_LISTCAMERASREQUEST']._serialized_start=838
+  _globals['_LISTCAMERASREQUEST']._serialized_end=897
+  _globals['_LISTCAMERASRESPONSE']._serialized_start=899
+  _globals['_LISTCAMERASRESPONSE']._serialized_end=983
+  _globals['_CALIBRATECAMERAREQUEST']._serialized_start=986
+  _globals['_CALIBRATECAMERAREQUEST']._serialized_end=1175
+  _globals['_REVIEWWINDOW']._serialized_start=1177
+  _globals['_REVIEWWINDOW']._serialized_end=1298
+  _globals['_RECALIBRATIONCHANGE']._serialized_start=1301
+  _globals['_RECALIBRATIONCHANGE']._serialized_end=1674
+  _globals['_CALIBRATECAMERAMETADATA']._serialized_start=1677
+  _globals['_CALIBRATECAMERAMETADATA']._serialized_end=1829
+  _globals['_CAMERASERVICE']._serialized_start=1832
+  _globals['_CAMERASERVICE']._serialized_end=2081
 # @@protoc_insertion_point(module_scope)

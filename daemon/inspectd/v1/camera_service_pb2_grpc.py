@@ -72,7 +72,7 @@ class CameraServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def CalibrateCamera(self, request, context):
-        """Sets a camera's threshold from pictures of good parts. The operation's response is the Camera, its metadata CalibrateCameraMetadata.
+        """Sets a camera's threshold from pictures of good parts, from reviews, or from an older version. The operation's response is the Camera, its metadata CalibrateCameraMetadata.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -142,6 +142,87 @@ async def test_a_calibration_can_be_cancelled_and_forgotten(
     assert error.code is grpc.StatusCode.NOT_FOUND
 
 
+# --- calibrations without pictures ---
+
+
+async def reviewed_shift(line: Line) -> None:
+    """Thirty good frames of different shades, a false alarm and a defect."""
+    for number, data in enumerate(good_parts(30)):
+        await line.inspect(number, data)
+    for number, state in ((100, ReviewState.REJECTED), (101, ReviewState.CONFIRMED)):
+        event = await line.defect(number)
+        await line.events.revise(event.event_id, lambda e, s=state: replace(e, review=replace(e.review, state=s)))
+
+
+async def test_a_threshold_comes_from_reviews_and_the_change_is_told(line: Line, client: Client) -> None:
+    await reviewed_shift(line)
+    request = calibrate(from_reviews=cameras.ReviewWindow(dry_run=True), false_alarm_rate=0.0625)
+    dry = await client.cameras.CalibrateCamera(request)
+    metadata, camera = cameras.CalibrateCameraMetadata(), cameras.Camera()
+    assert dry.done
+    assert dry.metadata.Unpack(metadata)
+    assert dry.response.Unpack(camera)
+    change = metadata.change
+    assert camera.threshold_version == "default/0123456789ab"
+    assert (change.passed_count, change.rejected_count, change.confirmed_count, change.pending_count) == (30, 1, 1, 0)
+    assert change.threshold_before == 0.5
+    assert 0.2 < change.threshold_after < 0.5
+    assert (change.missed_count, list(change.refusals)) == (0, [])
+    request.from_reviews.dry_run = False
+    assert (await client.cameras.CalibrateCamera(request)).response.Unpack(camera)
+    assert (camera.threshold, camera.threshold_version) == (change.threshold_after, "calibrated/1")
+    got = await client.operations.GetOperation(operations_pb2.GetOperationRequest(name=dry.name))
+    assert got == dry
+
+
+async def test_a_threshold_that_misses_a_defect_is_refused_unless_that_is_accepted(line: Line, client: Client) -> None:
+    await reviewed_shift(line)
+    request = calibrate(from_reviews=cameras.ReviewWindow(), false_alarm_rate=1 / 32)
+    error = await failed(client, client.cameras.CalibrateCamera(request))
+    assert error.code is grpc.StatusCode.FAILED_PRECONDITION
+    assert "1 of 1 confirmed defects would pass" in str(error)
+    request.from_reviews.accept_misses = True
+    assert (await client.cameras.CalibrateCamera(request)).done
+
+
+async def test_an_older_threshold_is_restored(line: Line, client: Client) -> None:
+    await reviewed_shift(line)
+    request = calibrate(from_reviews=cameras.ReviewWindow(), false_alarm_rate=0.1)
+    for rate in (0.1, 0.2):
+        request.false_alarm_rate = rate
+        await client.cameras.CalibrateCamera(request)
+    old = await line.thresholds.get("calibrated/1")
+    camera = cameras.Camera()
+    operation = await client.cameras.CalibrateCamera(
+        cameras.CalibrateCameraRequest(camera_id="cam-1", restore_version="calibrated/1")
+    )
+    assert operation.response.Unpack(camera)
+    assert (camera.threshold, camera.threshold_version) == (old.calibration.threshold, "calibrated/3")
+    error = await failed(
+        client,
+        client.cameras.CalibrateCamera(cameras.CalibrateCameraRequest(camera_id="cam-1", restore_version="x")),
+    )
+    assert error.code is grpc.StatusCode.NOT_FOUND
+
+
+async def test_only_one_source_of_a_threshold_may_be_named(client: Client) -> None:
+    request = calibrate(good_images=[GOOD], from_reviews=cameras.ReviewWindow())
+    assert (await failed(client, client.cameras.CalibrateCamera(request))).field == "good_images"
+
+
+async def test_a_camera_tells_how_well_its_calibration_fits(line: Line, client: Client) -> None:
+    await line.inspect(0, GOOD)
+    request = cameras.GetCameraRequest(camera_id="cam-1")
+    assert not (await client.cameras.GetCamera(request)).HasField("drift")
+    started = await client.cameras.CalibrateCamera(calibrate(good_images=good_parts(30)))
+    await ended(client, started.name)
+    await line.watch.measure_all()
+    line.directory._thresholds._known.clear()  # type: ignore[attr-defined]  # instead of waiting until it is stale
+    drift = (await client.cameras.GetCamera(request)).drift
+    assert (drift.state, drift.threshold_version) == (cameras.ScoreDrift.TOO_FEW, "calibrated/1")
+    assert not drift.HasField("ks_distance")
+
+
 # --- augmentation ---
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import typer
 from tests.inspectd.cli.conftest import Run
-from tests.line import BAD, GOOD, Line, picture
+from tests.line import BAD, GOOD, GREY, Line, picture
 from typer.testing import CliRunner
 
 from inspectd.records import Explanation, ExplanationState, JobState, Origin, ReviewState
@@ -125,6 +125,17 @@ async def test_cameras_are_a_table(line: Line, run: Run) -> None:
     assert "cam-1" in output
     assert "50.00%" in output
     assert "default/0123456789ab" in output
+
+
+async def test_a_camera_whose_scores_drift_says_so(line: Line, run: Run) -> None:
+    shades = [picture((10, 10, 20, 20, GREY + 1 + shade)) for shade in range(30)]
+    await line.calibrator.calibrate("cam-1", shades, 0.1, 3600, lambda done, total: None)
+    for number in range(40):
+        await line.inspect(number, GOOD)
+    await line.watch.measure_all()
+    output = (await run("cameras")).output
+    assert "scores drift: recalibrate (KS 1.00, PSI" in output
+    assert "false alarms 0.00% of 10.00% promised" in output
 
 
 async def test_a_job_is_created_followed_listed_and_cancelled(line: Line, run: Run) -> None:

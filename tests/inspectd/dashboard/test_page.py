@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.line import Line, picture
+from tests.line import GOOD, GREY, Line, picture
 
 from inspectd.records import Explanation, ExplanationState, Origin, ReviewState
 from inspectd.settings import DashboardSettings
@@ -54,6 +54,23 @@ async def test_events_appear_change_and_are_counted_without_a_reload(line: Line,
         )
         == "image/jpeg"
     )
+    assert page.problems == []
+
+
+async def test_a_camera_whose_scores_drift_is_marked(line: Line, chromium: Any) -> None:
+    from playwright.async_api import expect
+
+    shades = [picture((10, 10, 20, 20, GREY + 1 + shade)) for shade in range(30)]
+    await line.calibrator.calibrate("cam-1", shades, 0.1, 3600, lambda done, total: None)
+    for number in range(40):
+        await line.inspect(number, GOOD)
+    page = await open_page(line, chromium)
+    warning = page.locator(".camera-chip").nth(1).locator(".drift")
+    await expect(page.locator(".camera-chip").nth(1)).to_contain_text("cam-1")
+    await expect(warning).to_be_hidden()
+    await line.watch.measure_all()
+    await expect(warning).to_have_text("scores drift: recalibrate")
+    await expect(warning).to_be_visible()
     assert page.problems == []
 
 

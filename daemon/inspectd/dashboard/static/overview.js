@@ -64,7 +64,7 @@ export class OverviewBar {
   }
 
   chip(id) {
-    const parts = { inspected: el("b"), defects: el("b"), share: el("span", { class: "share" }), last: el("span", { class: "last" }), bar: el("i") };
+    const parts = { inspected: el("b"), defects: el("b"), share: el("span", { class: "share" }), last: el("span", { class: "last" }), drift: el("span", { class: "drift", hidden: true }, "scores drift: recalibrate"), bar: el("i") };
     const root = el(
       "button",
       { type: "button", class: "camera-chip", "aria-pressed": "false", onclick: () => this.onCamera(id) },
@@ -72,6 +72,7 @@ export class OverviewBar {
       el("span", { class: "numbers" }, el("span", {}, parts.inspected, " frames"), el("span", {}, parts.defects, " defects"), parts.share),
       el("span", { class: "bar-track" }, parts.bar),
       parts.last,
+      parts.drift,
     );
     return { root, ...parts };
   }
@@ -82,6 +83,7 @@ export class OverviewBar {
     say(chip.share, share(camera.defects, camera.inspected));
     chip.bar.style.width = `${camera.inspected ? Math.min(100, (100 * camera.defects) / camera.inspected) : 0}%`;
     if (!camera.id) return say(chip.last, camera.cameras === 1 ? "1 camera" : `${camera.cameras} cameras`);
+    chip.drift.hidden = camera.drift !== "drifting";
     const last = camera.last_capture_time;
     const threshold = camera.threshold === null ? "threshold not known" : `threshold ${score(camera.threshold)}`;
     say(chip.last, `${last ? ago(last) : "no frame yet"} · ${threshold}`);
