@@ -1,8 +1,8 @@
 """The region expert on held-out groups of a data set: one training and one evaluation per fold and seed.
 
-    python tests/benchmarks/segmentation_folds.py deeppcb --data DIR --out RUN --minutes 7
-    python tests/benchmarks/segmentation_folds.py magnetic-tile --data DIR --out RUN --minutes 9
-    python tests/benchmarks/segmentation_folds.py magnetic-tile-good-only --data DIR --out RUN --minutes 9
+    python tests/benchmarks/segmentation_folds.py deeppcb --data DIR --out RUN --steps 1500
+    python tests/benchmarks/segmentation_folds.py magnetic-tile --data DIR --out RUN --steps 2500
+    python tests/benchmarks/segmentation_folds.py magnetic-tile-good-only --data DIR --out RUN --steps 2500
     python tests/benchmarks/segmentation_folds.py deeppcb --data DIR --out RUN --list
 
 deeppcb leaves one board out at a time, without pretrained weights. The two of magnetic tiles are five folds over the
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("kind", choices=sorted(KINDS))
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=9.0, help="of training in each arm")
+    parser.add_argument("--steps", type=int, default=1500, help="of training in each arm")
     parser.add_argument("--folds", help="only these, such as 0,3")
     parser.add_argument("--seeds", type=int, default=3, help="of fold 0")
     parser.add_argument("--list", action="store_true", help="the table of what is finished; train nothing")
@@ -98,8 +98,8 @@ def carry_out(options: argparse.Namespace, arm: Arm) -> None:
     common = ("--data", str(options.data), "--groups", str(options.out / f"fold{arm.fold}.json"))
     if not (arm.folder / "card.json").is_file():
         resume = ("--resume",) if (arm.folder / "state" / "state.pt").is_file() else ()
-        run("train", "region-expert", *common, *KINDS[options.kind], "--config", "tiny", "--minutes",
-            str(options.minutes), "--seed", str(arm.seed), "--out", str(arm.folder), *resume)  # fmt: skip
+        run("train", "region-expert", *common, *KINDS[options.kind], "--config", "tiny", "--steps",
+            str(options.steps), "--seed", str(arm.seed), "--out", str(arm.folder), *resume)  # fmt: skip
     run("evaluate", "segmentation", "--checkpoint", str(arm.folder), *common, "--out", str(arm.report),
         "--plots", str(arm.folder / "plots"))  # fmt: skip
 
