@@ -17,6 +17,8 @@ from iad_unify.region_expert.subjects import Subject
 FOUND_IOU = 0.1
 #: More than any picture has defects: a cut list of boxes would cut the AP.
 _MOST_REGIONS = 64
+#: A precision-recall curve needs detections below the threshold that regions are served at: down to this share of it.
+FAINT = 0.4
 
 
 def look(expert: RegionExpert, subject: Subject, decision: float, proposal: float) -> Seen:
@@ -35,6 +37,7 @@ def look(expert: RegionExpert, subject: Subject, decision: float, proposal: floa
     smoothed = smooth(raw[0], letterbox, expert.config.smoothing_px)
     level = Level(proposal, 0.0, expert.config.merge_gap_px, _MOST_REGIONS, expert.config.grow_share)
     found = regions(expert, smoothed, features, letterbox, level)
+    faint = _apart(found, regions(expert, smoothed, features, letterbox, level._replace(threshold=proposal * FAINT)))
     defects = []
     for slug, mask in case.defects:
         answer = describe(expert, features, [letterbox.apply_mask(mask)], letterbox).type_logits
@@ -49,7 +52,7 @@ def look(expert: RegionExpert, subject: Subject, decision: float, proposal: floa
         resample(smoothed, letterbox, (0, 0, width, height)),
         tuple(defects),
         case.unknown,
-        _detections(expert, found),
+        (*_detections(expert, found), *_detections(expert, faint)),
         case.boxes,
     )
 
@@ -72,9 +75,27 @@ def _matched(
     return Defect(slug, window, x0, y0, best, name if best >= FOUND_IOU else None, given)
 
 
+def _apart(found: Inspected, fainter: Inspected) -> Inspected:
+    """The regions of a lower threshold that hold none of the higher one's: those are the same, only grown."""
+    taken = np.zeros(found.smoothed.shape, dtype=bool)
+    for proposal in found.proposals:
+        taken |= proposal.square
+    keep = [row for row, proposal in enumerate(fainter.proposals) if not (proposal.square & taken).any()]
+    return Inspected(
+        fainter.smoothed,
+        tuple(fainter.proposals[row] for row in keep),
+        fainter.appearance[keep],
+        fainter.type_logits[keep],
+        fainter.boxes[keep],
+    )
+
+
 def _detections(expert: RegionExpert, found: Inspected) -> tuple[Detection, ...]:
+    """Ranked by how sure the expert is of the region and of its type, because both must be right."""
     out = []
     for proposal, logits, box in zip(found.proposals, found.type_logits, found.boxes, strict=True):
         x0, y0, x1, y1 = box.tolist()
-        out.append(Detection(x0, y0, x1, y1, expert.config.type_slugs[int(logits.argmax())], proposal.score))
+        sure = np.exp(logits - logits.max())
+        score = proposal.score * float(sure.max() / sure.sum())
+        out.append(Detection(x0, y0, x1, y1, expert.config.type_slugs[int(logits.argmax())], score))
     return tuple(out)
