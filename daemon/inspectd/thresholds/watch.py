@@ -75,7 +75,8 @@ class DriftWatch:
 
     async def _measure(self, stored: StoredCalibration) -> None:
         made, settings, now = stored.calibration, self._settings, self._clock()
-        since = now - timedelta(hours=settings.window_hours)
+        # No frame was judged by a version before it was made; without this bound the search would read the whole window.
+        since = max(made.create_time, now - timedelta(hours=settings.window_hours))
         query = ScoreQuery(made.camera_id, made.model_version, since, settings.max_frames, stored.version)
         window = await self._history.window(query)
         before = self._known.get(made.camera_id)
