@@ -182,7 +182,15 @@ async function nextToReview() {
 
 // --- decisions ---
 
-async function decide(state, event = detail.event, extra = {}) {
+// The live stream may show a decision before its own answer is here; taking back waits for the answer.
+let deciding = Promise.resolve();
+
+function decide(...decision) {
+  deciding = record(...decision);
+  return deciding;
+}
+
+async function record(state, event = detail.event, extra = {}) {
   if (!event) return;
   const before = event.review;
   const decision = detail.event === event ? detail.decision(state) : { state, type: "", comment: "", seen: before.state };
@@ -199,6 +207,7 @@ async function decide(state, event = detail.event, extra = {}) {
 }
 
 async function takeBack() {
+  await deciding;
   if (!undo) return;
   const { event, before } = undo;
   undo = null;
