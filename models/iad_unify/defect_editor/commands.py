@@ -3,21 +3,17 @@
 Registered by `iad_unify.cli`. Heavy imports happen inside the commands.
 """
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from iad_unify.progress import bar, limit_threads, to_its_end
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from iad_unify.defect_editor.session import Session
-
-#: Moves a bar: (units done, note).
-Advance = Callable[[float, str], None]
 
 ExplainerOption = Annotated[
     Path, typer.Option(help="Checkpoint folder of the explainer whose hidden states steer the edits.")
@@ -63,10 +59,10 @@ def train(
         raise typer.BadParameter("set one of --minutes and --steps", param_hint="--minutes")
     chosen = replace(CONFIGS[config], source=base) if base else CONFIGS[config]
     schedule = Schedule(minutes=minutes, steps=steps, batch=batch, learning_rate=learning_rate, seed=seed)
-    _limit_threads(threads)
+    limit_threads(threads)
     console = Console()
     try:
-        with _bar(console, "drawing pairs", drawings) as advance:
+        with bar(console, "drawing pairs", drawings) as advance:
             session = open_session(
                 chosen,
                 schedule,
@@ -113,11 +109,11 @@ def evaluate(
 
     if data != "procedural:test":
         raise typer.BadParameter("edits are measured on `procedural:test` only", param_hint="--data")
-    _limit_threads(threads)
+    limit_threads(threads)
     console = Console()
     order = Order(checkpoint, explainer, expert, out, plots, pictures, steps, guidance, seed, threads, record)
     try:
-        with _bar(console, "judging edits", pictures) as advance:
+        with bar(console, "judging edits", pictures) as advance:
             table = measure(order, lambda done: advance(done, ""))
     except CheckpointError as error:
         console.print(f"error: {error}", style="red", markup=False)
@@ -127,62 +123,9 @@ def evaluate(
 
 def _run(session: "Session", console: "Console") -> bool:
     """True when the schedule ended, False when Ctrl-C or SIGTERM ended it."""
-    previous = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with _bar(console, "training", 1000) as advance:
-            session.trainer.run(
-                lambda done, share: advance(share * 1000, f"step {done.steps} loss {done.loss:.4f}"), session.checkpoint
+    with bar(console, "training", 1.0) as advance:
+        return to_its_end(
+            lambda: session.trainer.run(
+                lambda done, share: advance(share, f"step {done.steps} loss {done.loss:.4f}"), session.checkpoint
             )
-        return True
-    except KeyboardInterrupt:
-        return False
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def _bar(console: "Console", title: str, total: float) -> Iterator[Advance]:
-    """A bar with the time left on a terminal, a line every half minute in a log."""
-    import time
-
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    logged = time.monotonic()
-    with Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=120) as progress:
-        task = progress.add_task(title, total=total, note="")
-
-        def advance(done: float, note: str) -> None:
-            nonlocal logged
-            progress.update(task, completed=done, note=note)
-            if not console.is_terminal and time.monotonic() - logged > 30:
-                console.print(f"{title}: {100 * done / total:.0f} % {note}")
-                logged = time.monotonic()
-
-        yield advance
-
-
-def _limit_threads(threads: int) -> None:
-    import cv2
-    import torch
-
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
+        )

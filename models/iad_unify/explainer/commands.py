@@ -3,14 +3,12 @@
 Registered by `iad_unify.cli`. Heavy imports happen inside the commands.
 """
 
-import signal
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from iad_unify.progress import bar, limit_threads, to_its_end
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,12 +57,12 @@ def train(
         raise typer.BadParameter("the explainer trains on `procedural` only", param_hint="--data")
     if not minutes and not steps:
         raise typer.BadParameter("set one of --minutes and --steps", param_hint="--minutes")
-    _limit_threads(threads)
+    limit_threads(threads)
     console = Console()
     order = Order(expert, out, config, base, start_from, drawings, resume, device)
     schedule = Schedule(minutes=minutes, steps=steps, batch=batch, learning_rate=learning_rate, seed=seed)
     try:
-        with _bar(console, "looking at drawings", drawings) as advance:
+        with bar(console, "looking at drawings", drawings) as advance:
             session = open_session(order, schedule, lambda stage, done, of: advance(done, ""))
         finished = _run(session, console)
         card = session.finish()
@@ -97,11 +95,11 @@ def evaluate(
     name, _, split = data.partition(":")
     if name != "procedural" or split not in ("test", "validation"):
         raise typer.BadParameter("procedural:test or procedural:validation", param_hint="--data")
-    _limit_threads(threads)
+    limit_threads(threads)
     console = Console()
     order = evaluation.Order(checkpoint, expert, out, split, pictures, resamples, seed, record)
     try:
-        with _bar(console, "asking", 1.0) as advance:
+        with bar(console, "asking", 1.0) as advance:
             report = evaluation.evaluate(order, lambda share: advance(share, ""))
     except CheckpointError as error:
         console.print(f"error: {error}", style="red", markup=False)
@@ -112,60 +110,9 @@ def evaluate(
 
 def _run(session: "Session", console: "Console") -> bool:
     """True when the schedule ended, False when Ctrl-C or SIGTERM ended it."""
-    previous = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        with _bar(console, "training", 1.0) as advance:
-            session.trainer.run(
+    with bar(console, "training", 1.0) as advance:
+        return to_its_end(
+            lambda: session.trainer.run(
                 lambda done, share: advance(share, f"step {done.steps} loss {done.loss:.4f}"), session.checkpoint
             )
-        return True
-    except KeyboardInterrupt:
-        return False
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _interrupt(number: int, frame: Any) -> None:
-    raise KeyboardInterrupt
-
-
-@contextmanager
-def _bar(console: "Console", title: str, total: float) -> Iterator[Any]:
-    """A bar with the time left on a terminal, a line every half minute in a log."""
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    logged = time.monotonic()
-    with Progress(*columns, console=console, disable=not console.is_terminal, speed_estimate_period=120) as progress:
-        task = progress.add_task(title, total=total, note="")
-
-        def advance(done: float, note: str) -> None:
-            nonlocal logged
-            progress.update(task, completed=done, note=note)
-            if not console.is_terminal and time.monotonic() - logged > 30:
-                console.print(f"{title}: {100 * done / total:.0f} % {note}")
-                logged = time.monotonic()
-
-        yield advance
-
-
-def _limit_threads(threads: int) -> None:
-    import cv2
-    import torch
-
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(threads)
+        )
