@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from iad_unify.masks import encode_window
 from iad_unify.region_expert import model as expert
 from iad_unify.region_expert.config import HEADS
 from iad_unify.region_expert.inspection import Inspected, inspect
+from iad_unify.region_expert.runtimes import RUNTIMES, TORCH, Delegating, open_network
 
 Tensors = dict[str, NDArray[np.generic]]
 _TRAIN = "iad-unify train region-expert --data procedural --out FOLDER"
@@ -24,12 +26,30 @@ class RegionExpertService:
     """Loads a checkpoint once and answers batches; not thread-safe (one instance per thread or process).
 
     Raises CheckpointError when the folder is not a region expert of this size, UntrainedHead when a head was never
-    trained. `threads` is torch's process-wide thread count.
+    trained. `threads` is torch's process-wide thread count, and that of the runtime.
+
+    `runtime` says what runs the network: torch, or an export of this very checkpoint (onnxruntime, openvino, tensorrt)
+    in `exported` or where `iad-unify export` puts it. CheckpointError when that is missing, belongs to another model, or
+    its package is not installed; ValueError when there is no such runtime. `backend` is Triton's Python module, which
+    `tensorrt` needs.
     """
 
-    def __init__(self, checkpoint: Path, threads: int = 1, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        checkpoint: Path,
+        threads: int = 1,
+        device: str = "cpu",
+        runtime: str = TORCH,
+        exported: Path | None = None,
+        backend: Any = None,
+    ) -> None:
         torch.set_num_threads(threads)
-        self.model = expert.load(Path(checkpoint))
+        checkpoint = Path(checkpoint)
+        if runtime not in RUNTIMES:
+            raise ValueError(f"no such runtime: {runtime!r}; there are {', '.join(RUNTIMES)}")
+        if runtime != TORCH and device != "cpu":
+            raise ValueError(f"the runtime {runtime!r} needs an instance of KIND_CPU")
+        self.model = expert.load(checkpoint)
         self.card = read_card(checkpoint)
         self.model_version = version_of(checkpoint)
         config = self.model.config
@@ -43,6 +63,10 @@ class RegionExpertService:
             raise CheckpointError(checkpoint, "train it again", "its card has no thresholds")
         self._defaults = np.array([default, proposal], np.float32)
         self.model.to(device)
+        if runtime != TORCH:
+            network, record = open_network(checkpoint, runtime, threads, exported, backend)
+            self.model = Delegating(self.model, network)
+            self.model_version = record.served_version
         self._slugs = np.array([slug.encode() for slug in config.type_slugs], dtype=object)
 
     def infer(self, batch: Mapping[str, NDArray[np.generic]]) -> Tensors:

@@ -1,5 +1,7 @@
 """The region expert in Triton: the tensors of `catalog.REGION_EXPERT`; all else is `iad_unify.serving`."""
 
+from pathlib import Path
+
 import triton_python_backend_utils as pb_utils
 
 from iad_unify.catalog import REGION_EXPERT
@@ -12,8 +14,14 @@ class TritonPythonModel:
 
     def initialize(self, args):
         """Loads the checkpoint; what this raises is the reason that Triton gives for not serving the model."""
+        exported = triton.parameter(args, "exported")
         self._service = RegionExpertService(
-            triton.checkpoint(args, "region_expert"), triton.threads(args), triton.device(args)
+            triton.checkpoint(args, "region_expert"),
+            triton.threads(args),
+            triton.device(args),
+            triton.parameter(args, "runtime", "torch"),
+            Path(exported) if exported else None,
+            pb_utils,
         )
 
     def execute(self, requests):

@@ -1,0 +1,224 @@
+"""Writes the network of a checkpoint for another runtime, checked against torch on the way.
+
+Everything goes through one ONNX file: OpenVINO reads it itself, without the conversion package that reports to its
+maker, and TensorRT builds its plan from it. What does not agree with torch is not written.
+"""
+
+import logging
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from iad_unify.checkpoint import CheckpointError, model_version
+from iad_unify.procedural import PRODUCTS, draw
+from iad_unify.region_expert import model as expert
+from iad_unify.region_expert.folding import folded
+from iad_unify.region_expert.model import RegionExpert
+from iad_unify.region_expert.runtimes import (
+    ONNXRUNTIME,
+    OPENVINO,
+    PLAIN,
+    RECORD,
+    TENSORRT,
+    WITH_TEMPLATE,
+    Network,
+    OnnxNetwork,
+    OpenVinoNetwork,
+    Planes,
+    Record,
+    TorchNetwork,
+    folder_of,
+)
+from iad_unify.region_expert.tensorrt import write_steps
+
+#: Antialiased resizing, which a backbone of patch 14 needs, came with 18.
+OPSET = 18
+
+
+class Difference(NamedTuple):
+    """How far two runtimes are apart: the largest difference of a probability, and of a feature as a share of the largest."""
+
+    probability: float
+    feature: float
+
+    def within(self, other: "Difference") -> bool:
+        """Whether neither is larger than the other's."""
+        return self.probability <= other.probability and self.feature <= other.feature
+
+
+#: What is tolerated. In f32 what the fp16 of a token resolves; in bf16 what its 8 bits leave after some 20 layers.
+TOLERANCES = {"f32": Difference(1e-3, 1e-3), "bf16": Difference(0.05, 0.05)}
+
+
+class Disagreement(CheckpointError):
+    """The exported network answers otherwise than torch; nothing was written."""
+
+
+def export(checkpoint: Path, runtime: str, out: Path | None = None, precision: str = "f32") -> Record:
+    """Write the network of a checkpoint for a runtime to `out` (CHECKPOINT/runtime/NAME); returns its record.
+
+    Raises CheckpointError when the checkpoint cannot be used or a package is missing, Disagreement when the answers
+    differ from torch's by more than TOLERANCES, ValueError on a precision that the runtime does not have.
+    """
+    if precision != "f32" and runtime == ONNXRUNTIME:
+        raise ValueError("ONNX Runtime computes in f32 on processors; bf16 is for openvino and tensorrt")
+    _require_packages(checkpoint, runtime)
+    version = model_version(checkpoint)
+    module = expert.load(checkpoint)
+    target = out or folder_of(checkpoint, runtime)
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".export-") as draft:
+        place = Path(draft)
+        written = _write(module, place, runtime, precision)
+        difference = _check(checkpoint, module, written, precision if runtime == OPENVINO else "f32")
+        record = Record(runtime, _package(runtime), precision, version, *difference)
+        record.write(place)
+        if runtime == TENSORRT:
+            write_steps(place, module.config, record)
+        _place(place, target)
+    return record
+
+
+def _write(module: RegionExpert, folder: Path, runtime: str, precision: str) -> OnnxNetwork | OpenVinoNetwork:
+    """The files of a runtime, and the network opened from them. A TensorRT plan is checked by its ONNX file."""
+    # TensorRT merges what it likes by itself, and is asked for no template
+    names = [PLAIN, *([WITH_TEMPLATE] if module.config.template and runtime != TENSORRT else [])]
+    for name in names:
+        write_onnx(
+            folded(module, channel_norms=(runtime, precision) == (OPENVINO, "f32")),
+            folder / f"{name}.onnx",
+            templates=name == WITH_TEMPLATE,
+        )
+    if runtime != OPENVINO:
+        return OnnxNetwork(folder)
+    ov: Any = import_module("openvino")
+    for name in names:
+        source = folder / f"{name}.onnx"
+        ov.save_model(ov.Core().read_model(source), folder / f"{name}.xml", compress_to_fp16=False)
+        source.unlink()
+    return OpenVinoNetwork(folder, precision=precision)
+
+
+def write_onnx(module: RegionExpert, path: Path, *, templates: bool = False) -> None:
+    """The network as ONNX: `pictures` uint8 [batch, S, S, 3], and `templates` if asked for, to `logits`, `features`."""
+    network = _Exportable(module).eval()
+    names = ["pictures", *(["templates"] if templates else [])]
+    side = module.config.size
+    # two pictures: an example of one would make the exporter take the batch for a constant
+    example = tuple(torch.zeros((2, side, side, 3), dtype=torch.uint8) for _ in names)
+    batch = torch.export.Dim("batch")
+    with _quiet():
+        torch.onnx.export(
+            network,
+            example,
+            str(path),
+            input_names=names,
+            output_names=["logits", "features"],
+            dynamic_shapes=tuple({0: batch} for _ in names),
+            opset_version=OPSET,
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+class _Exportable(nn.Module):
+    """The network with plain outputs, attention spelt out (a fused one brings tests for rows without a key)."""
+
+    def __init__(self, module: RegionExpert) -> None:
+        super().__init__()
+        module.backbone.model.set_attn_implementation("eager")
+        self.module = module
+
+    def forward(self, pictures: Tensor, templates: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        output = self.module(pictures, templates)
+        return output.logits, output.features
+
+
+def difference(reference: Network, other: Network, pictures: Planes, templates: Planes | None = None) -> Difference:
+    """The largest differences between two networks over pictures [B, S, S, 3]."""
+    ours, theirs = reference(pictures, templates), other(pictures, templates)
+    probability = np.abs(_sigmoid(ours.logits) - _sigmoid(theirs.logits)).max()
+    feature = np.abs(ours.features - theirs.features).max() / np.abs(ours.features).max()
+    return Difference(float(probability), float(feature))
+
+
+def frames(side: int) -> Planes:
+    """What an export is checked on: noise, black and white, and a drawing of each product with a defect; [B, S, S, 3]."""
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 256, (2, side, side, 3), dtype=np.uint8)
+    plain = np.stack([np.full((side, side, 3), value, np.uint8) for value in (0, 255)])
+    drawn = [draw(product, np.random.default_rng(1), size=side, defect_types=("stain",)).image for product in PRODUCTS]
+    return np.concatenate([noise, plain, np.stack(drawn)])
+
+
+def _check(
+    checkpoint: Path, module: RegionExpert, written: OnnxNetwork | OpenVinoNetwork, precision: str
+) -> Difference:
+    pictures, reference = frames(module.config.size), TorchNetwork(module)
+    pairs: list[tuple[Planes, Planes | None]] = [(pictures, None), (pictures[:1], None)]  # the batch is dynamic
+    if written.takes_templates:
+        pairs.append((pictures, pictures[::-1].copy()))
+    found = [difference(reference, written, *pair) for pair in pairs]
+    worst = Difference(max(one.probability for one in found), max(one.feature for one in found))
+    allowed = TOLERANCES[precision]
+    if not worst.within(allowed):
+        raise Disagreement(
+            checkpoint,
+            "nothing was written; please report it with the versions of torch and of the runtime",
+            f"the exported network differs from torch: probabilities by {worst.probability:.2g} "
+            f"(allowed {allowed.probability:.2g}), features by {worst.feature:.2g} of the largest "
+            f"(allowed {allowed.feature:.2g})",
+        )
+    return worst
+
+
+def _place(draft: Path, target: Path) -> None:
+    """Move the files one by one, the record last: an export without its record is none."""
+    (target / RECORD).unlink(missing_ok=True)
+    for file in sorted(draft.iterdir(), key=lambda path: path.name == RECORD):
+        os.replace(file, target / file.name)
+
+
+def _package(runtime: str) -> str:
+    """What ran the check."""
+    name = OPENVINO if runtime == OPENVINO else ONNXRUNTIME
+    return f"{name} {metadata.version(name)}"
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-logits))
+
+
+def _require_packages(checkpoint: Path, runtime: str) -> None:
+    """Says in one line what is not installed, before minutes are spent."""
+    package = OPENVINO if runtime == OPENVINO else ONNXRUNTIME
+    try:
+        for name in (package, "onnx", "onnxscript"):
+            import_module(name)
+    except ModuleNotFoundError as error:
+        mend = f"pip install inspectd[export,{package}]"
+        raise CheckpointError(checkpoint, mend, f"{error.name} is not installed") from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter warns of its own libraries' habits and of a torchvision that is not needed."""
+    registration = logging.getLogger("torch.onnx._internal.exporter._registration")
+    level = registration.level
+    registration.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        registration.setLevel(level)
