@@ -129,8 +129,8 @@ def make_batch(source: Source, count: int, rng: np.random.Generator, side: int, 
 def _varied_crop(item: Labelled, side: int, rng: np.random.Generator) -> Labelled:
     """A varied crop; it is cut with room around it, so that turning and shifting bring in picture, not border."""
     room = min(item.rgb.shape[0], side + side // 4)
-    varied = vary(crop(item, room, rng), rng)
     inset = (room - side) // 2
+    varied = vary(crop(item, room, rng, inset), rng)
     area = slice(inset, inset + side), slice(inset, inset + side)
     return varied.map(lambda picture: picture[area], lambda plane: plane[area])
 

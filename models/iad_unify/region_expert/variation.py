@@ -53,14 +53,15 @@ def vary(item: Labelled, rng: np.random.Generator) -> Labelled:
     )
 
 
-def crop(item: Labelled, side: int, rng: np.random.Generator) -> Labelled:
-    """A crop that mostly holds part of a defect when there is one."""
+def crop(item: Labelled, side: int, rng: np.random.Generator, margin: int = 0) -> Labelled:
+    """A crop that mostly holds part of a defect when there is one, farther than `margin` pixels from its border."""
     room = item.rgb.shape[0] - side
     rows, columns = np.nonzero(item.labels)
     corner = rng.integers(0, room + 1, 2)
-    if rows.size and rng.random() < 0.65:
+    if rows.size and rng.random() < 0.75:
         pixel = int(rng.integers(rows.size))
-        inset = rng.integers(side // 8, side - side // 8, 2)
+        least = margin + (side - 2 * margin) // 8
+        inset = rng.integers(least, side - least, 2)
         corner = np.clip(np.array([rows[pixel], columns[pixel]]) - inset, 0, room)
     area = slice(int(corner[0]), int(corner[0]) + side), slice(int(corner[1]), int(corner[1]) + side)
     return item.map(lambda picture: picture[area], lambda plane: plane[area])
