@@ -10,6 +10,8 @@ from dataclasses import dataclass
 EXPERT_SIZE = 256
 #: Most regions in one answer; outputs are padded to it and `COUNT` says how many are real.
 MAX_REGIONS = 16
+#: What an expert says, among other words, of a REFERENCE that it cannot use.
+CALIBRATE_AGAIN = "calibrate again with good parts"
 #: Appearance rows per region: the mean inside it and the mean over the ring around it.
 APPEARANCE_ROWS = 2
 
@@ -43,6 +45,8 @@ REGION_EXPERT = Model(
         Tensor("LETTERBOX", "FP32", (5,)),  # scale, pad_x, pad_y, original width, original height
         # probability threshold (0: the card's own), smallest area in original pixels (0: the card's own)
         Tensor("PROPOSAL", "FP32", (2,)),
+        # the id of a memory of good parts that the frame is also compared with; empty or left out: none
+        Tensor("REFERENCE", "BYTES", (1,), optional=True),
     ),
     outputs=(
         Tensor("IMAGE_SCORE", "FP32", (1,)),

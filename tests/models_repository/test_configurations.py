@@ -18,14 +18,14 @@ def configuration(name: str) -> str:
     return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
-def tensors(text: str, kind: str) -> list[tuple[str, str, tuple[int, ...]]]:
+def tensors(text: str, kind: str) -> list[tuple[str, str, tuple[int, ...], bool]]:
     (block,) = re.findall(rf"^{kind} \[\n(.*?)^\]", text, re.DOTALL | re.MULTILINE)
-    found = re.findall(r'name: "(\w+)" data_type: TYPE_(\w+) dims: \[ ([-\d, ]+) \]', block)
-    return [(name, dtype, tuple(int(side) for side in dims.split(","))) for name, dtype, dims in found]
+    found = re.findall(r'name: "(\w+)" data_type: TYPE_(\w+) dims: \[ ([-\d, ]+) \]( optional: true)?', block)
+    return [(name, dtype, tuple(int(side) for side in dims.split(",")), bool(may)) for name, dtype, dims, may in found]
 
 
-def wanted(listed: tuple[catalog.Tensor, ...]) -> list[tuple[str, str, tuple[int, ...]]]:
-    return [(tensor.name, TRITON_NAMES.get(tensor.dtype, tensor.dtype), tensor.shape) for tensor in listed]
+def wanted(listed: tuple[catalog.Tensor, ...]) -> list[tuple[str, str, tuple[int, ...], bool]]:
+    return [(one.name, TRITON_NAMES.get(one.dtype, one.dtype), one.shape, one.optional) for one in listed]
 
 
 def test_every_model_of_the_catalog_is_in_the_repository_and_no_other() -> None:

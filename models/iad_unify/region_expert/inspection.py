@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from iad_unify.catalog import APPEARANCE_ROWS, MAX_REGIONS
 from iad_unify.geometry import Letterbox
 from iad_unify.region_expert import pooling
+from iad_unify.region_expert.memory import fuse
 from iad_unify.region_expert.model import ExpertOutput, RegionExpert
 from iad_unify.region_expert.proposals import Proposal, propose, smooth
 
@@ -55,15 +56,19 @@ def inspect(
     min_areas_px: Sequence[float],
     templates: NDArray[np.uint8] | None = None,
     limit: int = MAX_REGIONS,
+    memory_maps: Sequence[NDArray[np.float32] | None] | None = None,
 ) -> list[Inspected]:
     """Inspect a batch of letterboxed frames uint8 [B, S, S, 3], each with its own threshold and smallest area.
 
-    `templates` as in `maps`; at most `limit` regions are proposed in a frame.
+    `templates` as in `maps`; at most `limit` regions are proposed in a frame. `memory_maps` are those of `Memory.score`,
+    fused with the frame's own map before anything else; None for a frame without a memory.
     """
     raw, features = maps(model, pictures, templates)
     found = []
     for index, letterbox in enumerate(letterboxes):
-        smoothed = smooth(raw[index], letterbox, model.config.smoothing_px)
+        compared = None if memory_maps is None else memory_maps[index]
+        probability = raw[index] if compared is None else fuse(raw[index], compared)
+        smoothed = smooth(probability, letterbox, model.config.smoothing_px)
         config = model.config
         level = Level(thresholds[index], min_areas_px[index], config.merge_gap_px, limit, config.grow_share)
         found.append(regions(model, smoothed, features[index : index + 1], letterbox, level))

@@ -20,6 +20,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 from torch.nn import functional
 
+from iad_unify.catalog import CALIBRATE_AGAIN
 from iad_unify.checkpoint import CheckpointError
 from iad_unify.geometry import Letterbox
 from iad_unify.region_expert.coreset import k_centres, nearest_distance
@@ -38,7 +39,7 @@ _MARGIN = 2.0
 #: A spread below this share of the typical distance is chance: few pictures, or frames of a part that did not move.
 _LEAST_SPREAD = 0.05
 _FORMAT = "normal_memory"
-_MEND = "calibrate again with good parts"
+_MEND = CALIBRATE_AGAIN
 
 Square = tuple[NDArray[np.uint8], Letterbox]
 

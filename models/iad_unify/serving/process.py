@@ -75,10 +75,10 @@ class Inbox:
 class ServedExpert:
     """The region expert: equal shapes, one stacked batch."""
 
-    def __init__(self, checkpoint: Path, threads: int) -> None:
+    def __init__(self, checkpoint: Path, threads: int, references: Path | None) -> None:
         from iad_unify.serving.region_expert import RegionExpertService
 
-        self._service = RegionExpertService(checkpoint, threads=threads)
+        self._service = RegionExpertService(checkpoint, threads=threads, references=references)
         self.model_version = self._service.model_version
 
     def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:
@@ -95,6 +95,24 @@ class ServedExpert:
             return
         for row, (call_id, _) in enumerate(calls):
             inbox.send("result", call_id, {name: values[row] for name, values in outputs.items()})
+
+
+class ServedMemory:
+    """Builds memories of good parts: one call, one memory."""
+
+    def __init__(self, checkpoint: Path, references: Path, threads: int) -> None:
+        from iad_unify.serving.references import MemoryService
+
+        self._service = MemoryService(checkpoint, references, threads)
+        self.model_version = self._service.model_version
+
+    def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:
+        """See `Served`."""
+        for call_id, tensors in calls:
+            try:
+                inbox.send("result", call_id, self._service.build(tensors))
+            except Exception as error:  # reported to the caller
+                _report(inbox, call_id, error)
 
 
 class ServedExplainer:
@@ -143,10 +161,12 @@ class ServedEditor:
                 _report(inbox, call_id, error)
 
 
-def load(role: str, checkpoint: Path, explainer: Path | None, threads: int) -> Served:
+def load(role: str, checkpoint: Path, explainer: Path | None, references: Path | None, threads: int) -> Served:
     """The model of a role. Raises CheckpointError."""
     if role == "region_expert":
-        return ServedExpert(checkpoint, threads)
+        return ServedExpert(checkpoint, threads, references)
+    if role == "memory" and references is not None:
+        return ServedMemory(checkpoint, references, threads)
     if role == "explainer":
         return ServedExplainer(checkpoint, threads)
     if role == "defect_editor" and explainer is not None:
@@ -166,6 +186,7 @@ def main() -> None:
     parser.add_argument("fd", type=int)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--explainer", type=Path)
+    parser.add_argument("--references", type=Path)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--max-batch-size", type=int, default=8)
     arguments = parser.parse_args()
@@ -173,7 +194,9 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     inbox = Inbox(Connection(arguments.fd))
     try:
-        served = load(arguments.role, arguments.checkpoint, arguments.explainer, arguments.threads)
+        served = load(
+            arguments.role, arguments.checkpoint, arguments.explainer, arguments.references, arguments.threads
+        )
     except (CheckpointError, OSError, ValueError) as error:
         inbox.send("refused", None, str(error))
         return

@@ -17,6 +17,7 @@ from iad_unify.region_expert import model as expert
 from iad_unify.region_expert.config import HEADS
 from iad_unify.region_expert.inspection import Inspected, inspect
 from iad_unify.region_expert.runtimes import RUNTIMES, TORCH, Delegating, open_network
+from iad_unify.serving.references import References, names_of
 
 Tensors = dict[str, NDArray[np.generic]]
 _TRAIN = "iad-unify train region-expert --data procedural --out FOLDER"
@@ -31,7 +32,7 @@ class RegionExpertService:
     `runtime` says what runs the network: torch, or an export of this very checkpoint (onnxruntime, openvino, tensorrt)
     in `exported` or where `iad-unify export` puts it. CheckpointError when that is missing, belongs to another model, or
     its package is not installed; ValueError when there is no such runtime. `backend` is Triton's Python module, which
-    `tensorrt` needs.
+    `tensorrt` needs. `references` is the folder of memories of good parts; frames are compared with them in torch.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class RegionExpertService:
         runtime: str = TORCH,
         exported: Path | None = None,
         backend: Any = None,
+        references: Path | None = None,
     ) -> None:
         torch.set_num_threads(threads)
         checkpoint = Path(checkpoint)
@@ -63,6 +65,7 @@ class RegionExpertService:
             raise CheckpointError(checkpoint, "train it again", "its card has no thresholds")
         self._defaults = np.array([default, proposal], np.float32)
         self.model.to(device)
+        self._references = References(references, self.model, self.model_version)
         if runtime != TORCH:
             network, record = open_network(checkpoint, runtime, threads, exported, backend)
             self.model = Delegating(self.model, network)
@@ -73,7 +76,8 @@ class RegionExpertService:
         """Inputs and outputs as in `catalog.REGION_EXPERT`, each with a leading batch dimension.
 
         TYPE_LOGITS rows past COUNT are 0. A frame's answer does not depend on the others in its batch, up to the
-        rounding of the convolutions. Raises ValueError on tensors of another shape or a damaged letterbox.
+        rounding of the convolutions. Raises ValueError on tensors of another shape or a damaged letterbox, CalibrateAgain
+        (a CheckpointError) on a REFERENCE that cannot be used.
         """
         images, thresholds, letterboxes = _checked(batch)
         found = inspect(
@@ -82,6 +86,7 @@ class RegionExpertService:
             letterboxes,
             [float(row[0]) or float(self._defaults[1]) for row in thresholds],  # 0: the card's own
             [float(row[1]) for row in thresholds],
+            memory_maps=self._references.maps(names_of(batch), images, letterboxes),
         )
         return self._packed(found, letterboxes)
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from iad_unify import resources
 from iad_unify.catalog import Model
+from iad_unify.checkpoint import CheckpointError
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -29,6 +30,12 @@ def parameter(args: Mapping[str, str], name: str, default: str = "") -> str:
 def checkpoint(args: Mapping[str, str], role: str, name: str = "checkpoint") -> Path:
     """The checkpoint folder that the configuration names, else the shipped one of the role."""
     return Path(parameter(args, name) or resources.weights(role))
+
+
+def folder(args: Mapping[str, str], name: str) -> Path | None:
+    """A folder that the configuration names, or None."""
+    found = parameter(args, name)
+    return Path(found) if found else None
 
 
 def threads(args: Mapping[str, str]) -> int:
@@ -56,7 +63,13 @@ def response(backend: Any, outputs: Mapping[str, NDArray[Any]], model: Model) ->
 
 
 def failure(backend: Any, error: Exception) -> Any:
-    """A response that says why: bad tensors are INVALID_ARG, everything else is INTERNAL and logged whole."""
+    """A response that says why: bad tensors are INVALID_ARG, everything else is INTERNAL and logged whole.
+
+    A memory of good parts that cannot be used is UNAVAILABLE: the request is right once the camera is calibrated again.
+    """
+    if isinstance(error, CheckpointError):
+        log.warning("%s", error)
+        return refusal(backend, str(error), backend.TritonError.UNAVAILABLE)
     if isinstance(error, ValueError):
         return refusal(backend, str(error), backend.TritonError.INVALID_ARG)
     log.error("inference failed", exc_info=error)
@@ -69,7 +82,12 @@ def refusal(backend: Any, message: str, code: Any) -> Any:
 
 
 def stack(batches: Sequence[Tensors]) -> Tensors:
-    """Requests that Triton batched, each with its own leading batch dimension, as one batch."""
+    """Requests that Triton batched, each with its own leading batch dimension, as one batch.
+
+    Raises ValueError when one has inputs that another has left out.
+    """
+    if any(tensors.keys() != batches[0].keys() for tensors in batches):
+        raise ValueError("requests with different optional inputs are not one batch")
     return {name: np.concatenate([tensors[name] for tensors in batches]) for name in batches[0]}
 
 

@@ -22,6 +22,7 @@ class TritonPythonModel:
             triton.parameter(args, "runtime", "torch"),
             Path(exported) if exported else None,
             pb_utils,
+            references=triton.folder(args, "references"),
         )
 
     def execute(self, requests):

@@ -1,0 +1,169 @@
+"""Memories of good parts: built into a folder, found by their id, held a few at a time, and refused with the mend."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from tests.checkpoints import write_expert
+
+from iad_unify.checkpoint import model_version
+from iad_unify.geometry import Letterbox
+from iad_unify.region_expert import model as expert
+from iad_unify.region_expert.memory import CalibrateAgain
+from iad_unify.serving.references import MemoryService, References
+from iad_unify.serving.region_expert import RegionExpertService
+
+Tensors = dict[str, NDArray[np.generic]]
+BOX = Letterbox.fit(100, 200, 256)
+WHOLE = Letterbox.fit(256, 256, 256)
+
+
+def square(seed: int, *, spot: bool = False, letterbox: Letterbox = BOX, shade: int = 140) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(seed)
+    rgb = rng.normal(shade, 6, (letterbox.height, letterbox.width, 3)).clip(0, 255).astype(np.uint8)
+    if spot:
+        rgb[90:110, 40:60] = 20
+    return letterbox.apply(rgb)
+
+
+def good_parts(first: int, letterbox: Letterbox = BOX, shade: int = 140) -> Tensors:
+    squares = [square(seed, letterbox=letterbox, shade=shade) for seed in range(first, first + 6)]
+    return {"IMAGE": np.stack(squares), "LETTERBOX": np.tile(letterbox.as_array(), (6, 1))}
+
+
+def asked(*frames: tuple[NDArray[np.uint8], Letterbox, str]) -> Tensors:
+    return {
+        "IMAGE": np.stack([frame[0] for frame in frames]),
+        "LETTERBOX": np.stack([frame[1].as_array() for frame in frames]),
+        "PROPOSAL": np.zeros((len(frames), 2), np.float32),
+        "REFERENCE": np.array([[frame[2].encode()] for frame in frames], dtype=object),
+    }
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An expert that by itself is undecided: an untrained head that leans towards good would hide what a memory says."""
+    folder = write_expert(tmp_path_factory.mktemp("expert"))
+    model = expert.load(folder)
+    with torch.no_grad():
+        model.decoder.anomaly.bias.zero_()
+    expert.save(model, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state") / "references"
+
+
+@pytest.fixture(scope="module")
+def names(checkpoint: Path, folder: Path) -> tuple[str, str]:
+    """Two memories of parts that look different."""
+    builder = MemoryService(checkpoint, folder)
+    built = [builder.build(good_parts(0)), builder.build(good_parts(50, WHOLE, shade=60))]
+    first, second = (bytes(one["REFERENCE"][0]).decode() for one in built)
+    assert first != second
+    assert sorted(path.stem for path in folder.iterdir()) == sorted((first, second))
+    return first, second
+
+
+@pytest.fixture(scope="module")
+def service(checkpoint: Path, folder: Path) -> RegionExpertService:
+    return RegionExpertService(checkpoint, references=folder)
+
+
+def test_what_was_never_seen_scores_higher_with_the_memory_and_good_parts_do_not(
+    service: RegionExpertService, names: tuple[str, str]
+) -> None:
+    good, bad = square(100), square(101, spot=True)
+    scores = service.infer(asked(*((one, BOX, name) for one in (good, bad) for name in ("", names[0]))))["IMAGE_SCORE"]
+    good_alone, good_compared, bad_alone, bad_compared = scores[:, 0].tolist()
+    assert bad_compared > bad_alone
+    assert good_compared < good_alone
+
+
+def test_frames_of_different_memories_and_of_none_are_one_batch(
+    service: RegionExpertService, names: tuple[str, str]
+) -> None:
+    frames = [
+        (square(100, spot=True), BOX, names[0]),
+        (square(101, letterbox=WHOLE, shade=60), WHOLE, names[1]),
+        (square(102), BOX, ""),
+    ]
+    together = service.infer(asked(*frames))
+    for row, frame in enumerate(frames):
+        alone = service.infer(asked(frame))
+        assert together["IMAGE_SCORE"][row] == pytest.approx(alone["IMAGE_SCORE"][0], abs=1e-4)
+    crossed = service.infer(asked(*((square, box, names[0]) for square, box, _ in frames)))["IMAGE_SCORE"]
+    assert crossed[1] > together["IMAGE_SCORE"][1] + 0.1
+
+
+def test_a_request_without_the_optional_tensor_is_one_without_a_memory(service: RegionExpertService) -> None:
+    batch = asked((square(100), BOX, ""))
+    empty = service.infer(batch)
+    del batch["REFERENCE"]
+    np.testing.assert_array_equal(service.infer(batch)["IMAGE_SCORE"], empty["IMAGE_SCORE"])
+
+
+@pytest.mark.parametrize("name", ["0" * 11, "../../secrets", "G" * 12, "0123456789ab.safetensors"])
+def test_what_is_no_id_opens_no_file(service: RegionExpertService, name: str) -> None:
+    with pytest.raises(ValueError, match="REFERENCE is 12 hexadecimal digits"):
+        service.infer(asked((square(100), BOX, name)))
+
+
+def test_a_tensor_of_another_shape_is_refused(service: RegionExpertService) -> None:
+    batch = asked((square(100), BOX, ""))
+    with pytest.raises(ValueError, match=r"REFERENCE is \[B, 1\]"):
+        service.infer(batch | {"REFERENCE": batch["REFERENCE"][:, 0]})
+
+
+def test_a_memory_that_is_not_there_is_refused_with_the_mend(service: RegionExpertService) -> None:
+    with pytest.raises(CalibrateAgain, match=r"0123456789ab.*calibrate again with good parts"):
+        service.infer(asked((square(100), BOX, "0123456789ab")))
+
+
+def test_an_expert_without_a_folder_refuses_every_memory(checkpoint: Path, names: tuple[str, str]) -> None:
+    with pytest.raises(CalibrateAgain, match=r"no folder of memories"):
+        RegionExpertService(checkpoint).infer(asked((square(100), BOX, names[0])))
+
+
+def test_a_memory_of_another_model_is_refused(folder: Path, names: tuple[str, str], tmp_path: Path) -> None:
+    other = RegionExpertService(write_expert(tmp_path, seed=1), references=folder)
+    with pytest.raises(CalibrateAgain, match=rf"a memory of model .*, and {other.model_version} is loaded"):
+        other.infer(asked((square(100), BOX, names[0])))
+
+
+def test_a_file_under_another_name_is_refused(
+    checkpoint: Path, folder: Path, names: tuple[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "0123456789ab.safetensors").write_bytes((folder / f"{names[0]}.safetensors").read_bytes())
+    service = RegionExpertService(checkpoint, references=tmp_path)
+    with pytest.raises(CalibrateAgain, match="not the one that its name says"):
+        service.infer(asked((square(100), BOX, "0123456789ab")))
+
+
+def test_the_memories_used_last_are_held(checkpoint: Path, folder: Path, names: tuple[str, str]) -> None:
+    torch.manual_seed(0)
+    held = References(folder, expert.load(checkpoint), model_version(checkpoint), most_held=2)
+    third = bytes(MemoryService(checkpoint, folder).build(good_parts(200))["REFERENCE"][0]).decode()
+
+    def look(name: str) -> None:
+        assert held.maps([name], square(100)[None], [BOX])[0] is not None
+
+    for name in (names[0], names[1], names[0], third):
+        look(name)
+    assert list(held._held) == [names[0], third]
+    path = folder / f"{names[0]}.safetensors"
+    moved = path.rename(folder / "elsewhere")
+    look(names[0])  # held, so the file is not read again
+    look(names[1])
+    look(third)
+    with pytest.raises(CalibrateAgain):
+        look(names[0])
+    moved.rename(path)
+    look(names[0])
+    assert held.maps(["", ""], np.stack([square(1)] * 2), [BOX] * 2) == [None, None]
+    path_of_third = folder / f"{third}.safetensors"
+    path_of_third.unlink()
