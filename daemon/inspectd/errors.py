@@ -3,6 +3,7 @@
 InspectdError
   Unavailable      a server is away: retry with backoff; never counts against a frame
     Overloaded     it is there and refuses more work for now
+    CalibrateAgain a camera's memory of good parts cannot be used: its frames wait until it is calibrated again
   Rejected         the input is bad: dead letter, or INVALID_ARGUMENT
   ModelFailed      the model broke on this input: three times, then dead letter
   NotFound         there is no such thing
@@ -22,6 +23,10 @@ class Unavailable(InspectdError):
 
 class Overloaded(Unavailable):
     """A server is there and refuses more work for now."""
+
+
+class CalibrateAgain(Unavailable):
+    """The expert cannot use a camera's memory of good parts: gone, damaged, or of another model version."""
 
 
 class Rejected(InspectdError):

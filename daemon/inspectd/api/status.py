@@ -11,6 +11,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc import StatusCode
 
 from inspectd.errors import (
+    CalibrateAgain,
     Conflict,
     Expired,
     InspectdError,
@@ -30,6 +31,7 @@ CODES: dict[type[InspectdError], StatusCode] = {
     InspectdError: StatusCode.INTERNAL,
     Unavailable: StatusCode.UNAVAILABLE,
     Overloaded: StatusCode.RESOURCE_EXHAUSTED,
+    CalibrateAgain: StatusCode.FAILED_PRECONDITION,
     Rejected: StatusCode.INVALID_ARGUMENT,
     ModelFailed: StatusCode.INTERNAL,
     NotFound: StatusCode.NOT_FOUND,
@@ -42,6 +44,7 @@ _REASONS: dict[type[InspectdError], str] = {
     InspectdError: "INTERNAL",
     Unavailable: "UNAVAILABLE",
     Overloaded: "OVERLOADED",
+    CalibrateAgain: "CALIBRATE_AGAIN",
     ModelFailed: "MODEL_FAILED",
     NotFound: "NOT_FOUND",
     Conflict: "WRONG_STATE",

@@ -21,6 +21,7 @@ from inspectd.dashboard.endpoints import Endpoints
 from inspectd.dashboard.guard import COOKIE, SESSION_S, Guard, Sessions
 from inspectd.dashboard.overview import Overview
 from inspectd.errors import (
+    CalibrateAgain,
     Conflict,
     Expired,
     InspectdError,
@@ -41,6 +42,7 @@ STATUSES: Mapping[type[InspectdError], int] = {
     InspectdError: 500,
     Unavailable: 503,
     Overloaded: 429,
+    CalibrateAgain: 409,
     Rejected: 400,
     ModelFailed: 500,
     NotFound: 404,

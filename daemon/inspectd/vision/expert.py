@@ -21,10 +21,11 @@ class RegionExpert(Protocol):
     async def describe(self) -> ExpertCard:
         """The served model's version and defaults. Raises Unavailable."""
 
-    async def find_regions(self, image: Image, proposal: float = 0.0) -> Findings:
-        """Regions above the proposal threshold (0: the card's own).
+    async def find_regions(self, image: Image, proposal: float = 0.0, reference: str = "") -> Findings:
+        """Regions above the proposal threshold (0: the card's own), compared with the memory of that id unless empty.
 
-        Raises Unavailable (server away), Overloaded (queue full), ModelFailed (the model broke on this frame).
+        Raises CalibrateAgain (the expert cannot use that memory), Unavailable (server away), Overloaded (queue full),
+        ModelFailed (the model broke on this frame).
         """
 
     async def close(self) -> None:

@@ -1,11 +1,13 @@
 """The models on this machine, each in a worker process: the embedded mode's adapters. They do what Triton's do."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
 import numpy as np
 from numpy.typing import NDArray
 
+from iad_unify.catalog import CALIBRATE_AGAIN
+from inspectd.errors import CalibrateAgain, ModelFailed
 from inspectd.records import Findings, Image
 from inspectd.vision.editor import Edit
 from inspectd.vision.expert import ExpertCard
@@ -17,6 +19,8 @@ from inspectd.vision.tensors import (
     expert_inputs,
     explainer_inputs,
     findings_from_tensors,
+    memory_from_tensors,
+    memory_inputs,
     picture_from_tensors,
 )
 from inspectd.vision.warmup import blank_image
@@ -34,19 +38,44 @@ class LocalRegionExpert:
 
     async def describe(self) -> ExpertCard:
         """See the port."""
-        return card_from_tensors(await self._infer(blank_image(), 0.0))
+        return card_from_tensors(await self._infer(blank_image()))
 
-    async def find_regions(self, image: Image, proposal: float = 0.0) -> Findings:
+    async def find_regions(self, image: Image, proposal: float = 0.0, reference: str = "") -> Findings:
         """See the port."""
-        return findings_from_tensors(await self._infer(image, proposal), 0, image)
+        try:
+            outputs = await self._infer(image, proposal, reference)
+        except ModelFailed as error:
+            if CALIBRATE_AGAIN in str(error):
+                raise CalibrateAgain(str(error)) from error
+            raise
+        return findings_from_tensors(outputs, 0, image)
 
     async def close(self) -> None:
         """See the port."""
         await self._process.close()
 
-    async def _infer(self, image: Image, proposal: float) -> Tensors:
-        outputs = await self._process.call(_row(expert_inputs([image], proposal)))
+    async def _infer(self, image: Image, proposal: float = 0.0, reference: str = "") -> Tensors:
+        outputs = await self._process.call(_row(expert_inputs([image], proposal, reference=reference)))
         return {name: values[None] for name, values in outputs.items()}
+
+
+class LocalMemoryBuilder:
+    """Builds in a process with torch, whichever backend inspects; the folder of memories is the process's."""
+
+    def __init__(self, *, process: ModelProcess) -> None:
+        self._process = process
+
+    async def model_version(self) -> str:
+        """See the port."""
+        return await self._process.start()
+
+    async def build(self, images: Sequence[Image]) -> str:
+        """See the port."""
+        return memory_from_tensors(await self._process.call(memory_inputs(images)))
+
+    async def close(self) -> None:
+        """See the port."""
+        await self._process.close()
 
 
 class LocalExplainer:

@@ -41,11 +41,12 @@ class ModelProcess:
         checkpoint: Path,
         setting: str,
         explainer: Path | None = None,
+        references: Path | None = None,
         threads: int = 1,
         max_batch_size: int = 8,
     ) -> None:
         self._role, self._setting, self._threads, self._max_batch_size = role, setting, threads, max_batch_size
-        self._checkpoint, self._explainer = checkpoint, explainer
+        self._checkpoint, self._explainer, self._references = checkpoint, explainer, references
         self._ids = itertools.count(1)
         self._waiting: dict[int, asyncio.Queue[tuple[str, Any]]] = {}
         self._starting = asyncio.Lock()
@@ -111,6 +112,7 @@ class ModelProcess:
         command += ["--checkpoint", str(self._checkpoint), "--threads", str(self._threads)]
         command += ["--max-batch-size", str(self._max_batch_size)]
         command += ["--explainer", str(self._explainer)] if self._explainer else []
+        command += ["--references", str(self._references)] if self._references else []
         with theirs:
             process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         connection = Connection(os.dup(ours.fileno()))

@@ -1,11 +1,12 @@
 """Findings of a picture, from the cache or from the expert. The one place that knows what the cache key is made of."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from inspectd.errors import CalibrateAgain
 from inspectd.frames.decode import decode_image
 from inspectd.metrics import Metrics
-from inspectd.records import Findings
+from inspectd.records import Findings, Image
 from inspectd.tokens.cache import TokenCache, TokenKey
 from inspectd.vision.expert import ExpertCard, RegionExpert
 
@@ -19,7 +20,7 @@ class Sighting:
 
 
 class Sight:
-    """Looks at a picture once: the same bytes under the same model and proposal are answered from the cache."""
+    """Looks at a picture once: the same bytes under the same model, proposal and memory are answered from the cache."""
 
     def __init__(self, *, expert: RegionExpert, tokens: TokenCache, max_pixels: int, metrics: Metrics) -> None:
         self._expert, self._tokens, self._max_pixels, self._metrics = expert, tokens, max_pixels, metrics
@@ -31,27 +32,36 @@ class Sight:
             self._card = await self._expert.describe()
         return self._card
 
-    async def look(self, data: bytes, sha256: str, threshold: float | None = None) -> Sighting:
+    async def decode(self, data: bytes) -> Image:
+        """An encoded picture as the expert takes it. Raises Rejected."""
+        return await asyncio.to_thread(decode_image, data, self._max_pixels)
+
+    async def look(self, data: bytes, sha256: str, threshold: float | None = None, reference: str = "") -> Sighting:
         """Findings of an encoded picture; `threshold` is the decision's, so that no region it needs is left unproposed.
 
-        Raises Rejected (a bad picture), Unavailable, ModelFailed.
+        `reference` is the memory of good parts to compare it with. Raises Rejected (a bad picture), CalibrateAgain (that
+        memory cannot be used), Unavailable, ModelFailed.
         """
         card = await self.card()
-        key = _key(sha256, card, threshold)
+        key = _key(sha256, card, threshold, reference)
         findings = await self._recall(key)
         if findings is not None:
             return Sighting(findings, cached=True)
-        image = await asyncio.to_thread(decode_image, data, self._max_pixels)
-        with self._metrics.inference.time():
-            findings = await self._expert.find_regions(image, key.proposal)
+        image = await self.decode(data)
+        try:
+            with self._metrics.inference.time():
+                findings = await self._expert.find_regions(image, key.proposal, reference)
+        except CalibrateAgain:
+            self._card = None  # another version may be served now, for which the camera has another threshold
+            raise
         if findings.model_version != card.model_version:
             self._card = None  # another version is served now: ask it for its defaults before the next frame
-        await self._tokens.put(TokenKey(sha256, findings.model_version, key.proposal), findings)
+        await self._tokens.put(replace(key, model_version=findings.model_version), findings)
         return Sighting(findings, cached=False)
 
-    async def recall(self, sha256: str, threshold: float | None = None) -> Findings | None:
+    async def recall(self, sha256: str, threshold: float | None = None, reference: str = "") -> Findings | None:
         """Cached findings of a picture under the served model, without the picture. Raises Unavailable."""
-        return await self._recall(_key(sha256, await self.card(), threshold))
+        return await self._recall(_key(sha256, await self.card(), threshold, reference))
 
     async def _recall(self, key: TokenKey) -> Findings | None:
         findings = await self._tokens.get(key)
@@ -59,7 +69,7 @@ class Sight:
         return findings
 
 
-def _key(sha256: str, card: ExpertCard, threshold: float | None) -> TokenKey:
+def _key(sha256: str, card: ExpertCard, threshold: float | None, reference: str) -> TokenKey:
     # Fewer proposals than the card's would hide what people want to see; a lower decision threshold needs more of them.
     proposal = card.proposal_threshold if threshold is None else min(card.proposal_threshold, threshold)
-    return TokenKey(sha256=sha256, model_version=card.model_version, proposal=proposal)
+    return TokenKey(sha256, card.model_version, proposal, reference)

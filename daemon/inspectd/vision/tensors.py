@@ -17,13 +17,33 @@ from inspectd.vision.explainer import Piece, Question
 Tensors = Mapping[str, NDArray[Any]]
 
 
-def expert_inputs(images: Sequence[Image], proposal: float = 0.0, least_area: float = 0.0) -> dict[str, NDArray[Any]]:
-    """The region expert's batch: IMAGE [B, S, S, 3], LETTERBOX [B, 5], PROPOSAL [B, 2]; 0 asks for the card's value."""
+def expert_inputs(
+    images: Sequence[Image], proposal: float = 0.0, least_area: float = 0.0, reference: str = ""
+) -> dict[str, NDArray[Any]]:
+    """The region expert's batch: IMAGE [B, S, S, 3], LETTERBOX [B, 5], PROPOSAL [B, 2], REFERENCE [B, 1].
+
+    0 asks for the card's value. REFERENCE is there even when it is empty: Triton batches requests of equal inputs only.
+    """
     return {
         "IMAGE": np.stack([image.pixels for image in images]).astype(np.uint8, copy=False),
         "LETTERBOX": np.stack([image.letterbox for image in images]).astype(np.float32, copy=False),
         "PROPOSAL": np.tile(np.array([proposal, least_area], dtype=np.float32), (len(images), 1)),
+        "REFERENCE": np.full((len(images), 1), reference.encode("ascii"), dtype=np.object_),
     }
+
+
+def memory_inputs(images: Sequence[Image]) -> dict[str, NDArray[Any]]:
+    """The good parts of a memory: IMAGE [N, S, S, 3], LETTERBOX [N, 5]."""
+    inputs = expert_inputs(images)
+    return {name: inputs[name] for name in ("IMAGE", "LETTERBOX")}
+
+
+def memory_from_tensors(outputs: Tensors) -> str:
+    """The id of a memory that was built. Raises ModelFailed when a tensor is missing or empty."""
+    try:
+        return _word(outputs["REFERENCE"][0])
+    except (KeyError, IndexError) as error:
+        raise ModelFailed(f"no memory was built: {error!r}") from error
 
 
 def explainer_inputs(question: Question) -> dict[str, NDArray[Any]]:

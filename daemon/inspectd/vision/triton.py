@@ -15,7 +15,7 @@ import structlog
 from numpy.typing import NDArray
 
 from iad_unify import catalog
-from inspectd.errors import InspectdError, Misconfigured, ModelFailed, Overloaded, Unavailable
+from inspectd.errors import CalibrateAgain, InspectdError, Misconfigured, ModelFailed, Overloaded, Unavailable
 from inspectd.records import Findings, Image
 from inspectd.settings import TritonSettings
 from inspectd.vision.editor import Edit
@@ -87,6 +87,8 @@ def mapped(code: grpc.StatusCode | None, message: str, model: str) -> InspectdEr
     words = message.lower()
     if _TOO_LARGE in words:  # gRPC gives it the code of a server without resources, but it would never get better
         return ModelFailed(said)
+    if catalog.CALIBRATE_AGAIN in words:
+        return CalibrateAgain(said)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED or any(word in words for word in _OVERLOADED):
         return Overloaded(said)
     if code in _UNAVAILABLE or any(word in words for word in (_DIED, *_NOT_READY)):
@@ -207,9 +209,9 @@ class TritonRegionExpert:
             await self._server.infer(catalog.REGION_EXPERT, inputs, self._timeout_s, outputs=wanted)
         )
 
-    async def find_regions(self, image: Image, proposal: float = 0.0) -> Findings:
+    async def find_regions(self, image: Image, proposal: float = 0.0, reference: str = "") -> Findings:
         """One frame; see the port."""
-        inputs = expert_inputs([image], proposal)
+        inputs = expert_inputs([image], proposal, reference=reference)
         return findings_from_tensors(await self._server.infer(catalog.REGION_EXPERT, inputs, self._timeout_s), 0, image)
 
     async def close(self) -> None:

@@ -20,14 +20,14 @@ from iad_unify import catalog
 from iad_unify.checkpoint import model_version, read_card, read_config
 from iad_unify.geometry import Letterbox
 from iad_unify.procedural import draw
-from inspectd.errors import ModelFailed, Overloaded, Unavailable
+from inspectd.errors import CalibrateAgain, ModelFailed, Overloaded, Unavailable
 from inspectd.records import Image, RegionTokens
 from inspectd.settings import TritonSettings
 from inspectd.stack.plan import Plan
 from inspectd.stack.stack import Stack
 from inspectd.vision.editor import Edit
 from inspectd.vision.explainer import Question
-from inspectd.vision.tensors import expert_inputs
+from inspectd.vision.tensors import expert_inputs, memory_from_tensors, memory_inputs
 from inspectd.vision.triton import TritonServer
 
 pytestmark = pytest.mark.service("triton")
@@ -62,6 +62,41 @@ def tokens(stack: Services, regions: int = 1) -> RegionTokens:
     random = np.random.default_rng(regions)
     appearance = random.normal(size=(regions, catalog.APPEARANCE_ROWS, config["region_dim"]))
     return RegionTokens(appearance.astype(np.float16), random.uniform(0.1, 0.5, size=(regions, 5)).astype(np.float32))
+
+
+async def test_frames_are_compared_with_the_memory_that_they_name(server: TritonServer, stack: Services) -> None:
+    from iad_unify.serving.references import MemoryService
+    from iad_unify.serving.region_expert import RegionExpertService
+
+    triton, expert = stack.start("triton"), Path(plan(stack).expert_checkpoint)
+    folder = Path(triton.settings()["vision.references"])
+    name = memory_from_tensors(MemoryService(expert, folder).build(memory_inputs([image(seed) for seed in range(6)])))
+    frames = [image(seed) for seed in range(8)]
+    asked = [(frame, name if index % 2 else "") for index, frame in enumerate(frames)]
+    found = await asyncio.gather(*(server.expert.find_regions(one, LOW, wanted) for one, wanted in asked))
+    service = RegionExpertService(expert, references=folder)
+    for (frame, wanted), there in zip(asked, found, strict=True):
+        here = service.infer(expert_inputs([frame], LOW, reference=wanted))
+        assert there.image_score == pytest.approx(float(here["IMAGE_SCORE"][0, 0]), abs=1e-3)
+    alone = await server.expert.find_regions(frames[1], LOW)
+    assert found[1].image_score != pytest.approx(alone.image_score, abs=1e-3)
+
+
+async def test_a_memory_that_is_not_there_names_the_mend_and_fails_alone(server: TritonServer) -> None:
+    results = await asyncio.gather(
+        *(server.expert.find_regions(image(), LOW, name) for name in ("", "0123456789ab", "")), return_exceptions=True
+    )
+    assert isinstance(results[1], CalibrateAgain)
+    assert "calibrate again with good parts" in str(results[1])
+    assert not isinstance(results[0], BaseException)
+    assert not isinstance(results[2], BaseException)
+
+
+async def test_a_request_may_leave_the_memory_out(server: TritonServer) -> None:
+    inputs = expert_inputs([image()], LOW)
+    del inputs["REFERENCE"]
+    outputs = await server.infer(catalog.REGION_EXPERT, inputs, 60)
+    assert outputs["IMAGE_SCORE"][0, 0] == pytest.approx((await server.expert.find_regions(image(), LOW)).image_score)
 
 
 async def answer(server: TritonServer, question: Question) -> str:

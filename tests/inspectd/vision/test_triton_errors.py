@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tritonclient.utils
 
-from inspectd.errors import InspectdError, ModelFailed, Overloaded, Unavailable
+from inspectd.errors import CalibrateAgain, InspectdError, ModelFailed, Overloaded, Unavailable
 from inspectd.records import Image, RegionTokens
 from inspectd.settings import TritonSettings
 from inspectd.vision.explainer import Question
@@ -55,6 +55,7 @@ def test_every_exception_of_the_driver_is_caught_in_the_adapter() -> None:
         ("UNAVAILABLE", "[request id: <id_unknown>] Request timeout expired", Overloaded),
         (None, "explainer exceeds maximum queue size of 256", Overloaded),
         ("UNAVAILABLE", "failed to connect to all addresses", Unavailable),
+        ("UNAVAILABLE", "0123456789ab: not a normal memory; calibrate again with good parts", CalibrateAgain),
         ("UNAVAILABLE", "Request for unknown model: 'region_expert' is not ready", Unavailable),
         ("NOT_FOUND", "Request for unknown model: 'region_expert' is not found", Unavailable),
         ("INTERNAL", "Stub process 'region_expert_0_0' is not healthy.", Unavailable),
