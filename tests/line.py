@@ -22,7 +22,7 @@ from inspectd.api.server import ApiServer
 from inspectd.augmentation.sql import SqlJobStore
 from inspectd.dashboard.server import Dashboard
 from inspectd.database.engine import open_database
-from inspectd.errors import Unavailable
+from inspectd.errors import CalibrateAgain, Unavailable
 from inspectd.events.feed import ChangeFeed
 from inspectd.events.sql import SqlEventStore
 from inspectd.evidence.files import FileEvidenceStore
@@ -66,14 +66,19 @@ class SpotExpert:
     def __init__(self) -> None:
         self.away = False
         self.looks = 0
+        self.memories: set[str] = set()  # that it can use
+        self.references: list[str] = []  # that it was asked with
 
     async def describe(self) -> ExpertCard:
         self._check()
         return ExpertCard(MODEL, default_threshold=0.5, proposal_threshold=0.2)
 
-    async def find_regions(self, image: Image, proposal: float = 0.0) -> Findings:
+    async def find_regions(self, image: Image, proposal: float = 0.0, reference: str = "") -> Findings:
         self._check()
+        if reference and reference not in self.memories:
+            raise CalibrateAgain(f"{reference} is not there; calibrate again with good parts")
         self.looks += 1
+        self.references.append(reference)
         box = Letterbox.from_array(image.letterbox, image.pixels.shape[0])
         x, y, width, height = box.inner
         inner = cv2.resize(image.pixels[y : y + height, x : x + width], (image.width, image.height), interpolation=0)
@@ -252,7 +257,9 @@ async def open_line(folder: Path) -> AsyncIterator[Line]:
                 good_frames=GoodFrameKeeper(evidence=evidence, settings=kept), on_event=lambda event: None,
                 clock=lambda: datetime.now(UTC),
             ),
-            narrator=Narrator(explainer=explainer, sight=sight, evidence=evidence, events=events),
+            narrator=Narrator(
+                explainer=explainer, sight=sight, thresholds=resolve, evidence=evidence, events=events
+            ),
             calibrator=Calibrator(sight=sight, store=thresholds, clock=lambda: datetime.now(UTC)),
             recalibrator=Recalibrator(history=history, store=thresholds, clock=lambda: datetime.now(UTC)),
             watch=watch,

@@ -109,6 +109,7 @@ class Threshold:
 
     value: float
     version: str
+    reference_version: str = ""  # the memory of good parts that it was found with, by id; empty: none
 
 
 class Outcome(StrEnum):

@@ -24,6 +24,7 @@ from inspectd.evidence.store import EvidenceStore, GoodFrame
 from inspectd.frames.decode import decode_full
 from inspectd.metrics import Metrics
 from inspectd.records import AugmentationJob, DefectEvent, Findings, Frame, JobState, RegionTokens
+from inspectd.thresholds.decision import Thresholds
 from inspectd.vision.editor import DefectEditor, Edit
 from inspectd.vision.sight import Sight
 
@@ -56,6 +57,7 @@ class AugmentationRunner:
         evidence: EvidenceStore,
         editor: DefectEditor,
         sight: Sight,
+        thresholds: Thresholds,
         datasets: Path,
         attempts_per_edit: int,
         max_pixels: int,
@@ -64,7 +66,7 @@ class AugmentationRunner:
         clock: Callable[[], datetime],
         announcer: JobAnnouncer | None = None,
     ) -> None:
-        self._announcer = announcer
+        self._announcer, self._thresholds = announcer, thresholds
         self._jobs, self._events, self._evidence, self._editor, self._sight = jobs, events, evidence, editor, sight
         self._datasets, self._attempts, self._max_pixels = datasets, attempts_per_edit, max_pixels
         self._metrics, self._worker, self._clock = metrics, worker, clock
@@ -113,7 +115,7 @@ class AugmentationRunner:
         region = event.regions[0]
         shape = decode(Rle(region.mask.width, region.mask.height, region.mask.counts))
         data = await self._evidence.get(event.picture.sha256)
-        tokens = (await self._sight.look(data, event.picture.sha256, event.threshold)).findings.tokens
+        tokens = (await self._look(data, event)).tokens
         return Subject(event, shape, RegionTokens(tokens.appearance[:1], tokens.geometry[:1]), good)
 
     async def _paint_all(self, job: AugmentationJob, subject: Subject) -> AugmentationJob:
@@ -149,7 +151,7 @@ class AugmentationRunner:
             mask = place(subject.shape, clean.shape[1], clean.shape[0], rng)
             edit = Edit(clean, mask, job.defect_type, subject.reference, seed=seed & (2**31 - 1))
             edited = await self._editor.paint(edit)
-            findings = await self._look(edited, subject.event.threshold)
+            findings = await self._look(await asyncio.to_thread(_encoded, edited), subject.event)
             cover = covered_share(findings, mask)
             accepted = findings.image_score >= subject.event.threshold and cover >= LEAST_COVER
             self._metrics.edits.labels("accepted" if accepted else "refused").inc()
@@ -172,10 +174,15 @@ class AugmentationRunner:
         data = await self._evidence.get(frame.sha256)
         return await asyncio.to_thread(decode_full, data, self._max_pixels)
 
-    async def _look(self, picture: NDArray[np.uint8], threshold: float) -> Findings:
-        encoded = await asyncio.to_thread(cv2.imencode, ".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-        data = encoded[1].tobytes()
-        return (await self._sight.look(data, Frame.digest(data), threshold)).findings
+    async def _look(self, data: bytes, event: DefectEvent) -> Findings:
+        """As the event's frame was looked at."""
+        reference = await self._thresholds.reference_of(event.threshold_version, await self._sight.card())
+        return (await self._sight.look(data, Frame.digest(data), event.threshold, reference)).findings
+
+
+def _encoded(picture: NDArray[np.uint8]) -> bytes:
+    """A PNG."""
+    return cv2.imencode(".png", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))[1].tobytes()
 
 
 def covered_share(findings: Findings, mask: NDArray[np.bool_]) -> float:

@@ -12,6 +12,7 @@ from inspectd.events.store import EventStore
 from inspectd.evidence.store import EvidenceStore
 from inspectd.explanations.grounding import facts_of, find_contradictions, template_sentence
 from inspectd.records import DefectEvent, Explanation, ExplanationState, Origin, Region, RegionTokens
+from inspectd.thresholds.decision import Thresholds
 from inspectd.vision.explainer import Explainer, Question
 from inspectd.vision.sight import Sight
 
@@ -49,8 +50,17 @@ class Draft:
 class Narrator:
     """Answers questions about events; no sentence leaves it unchecked."""
 
-    def __init__(self, *, explainer: Explainer, sight: Sight, evidence: EvidenceStore, events: EventStore) -> None:
-        self._explainer, self._sight, self._evidence, self._events = explainer, sight, evidence, events
+    def __init__(
+        self,
+        *,
+        explainer: Explainer,
+        sight: Sight,
+        thresholds: Thresholds,
+        evidence: EvidenceStore,
+        events: EventStore,
+    ) -> None:
+        self._explainer, self._sight, self._thresholds = explainer, sight, thresholds
+        self._evidence, self._events = evidence, events
 
     async def describe(self, event: DefectEvent) -> Explanation:
         """The alert sentence. Raises NotFound (the picture is gone), Unavailable, ModelFailed."""
@@ -71,11 +81,13 @@ class Narrator:
 
     async def _ground(self, event: DefectEvent) -> Ground:
         """Tokens of the event's regions from the cache; when they expired, computed again from the kept picture."""
-        findings = await self._sight.recall(event.picture.sha256, event.threshold)
+        sha256, threshold = event.picture.sha256, event.threshold
+        reference = await self._thresholds.reference_of(event.threshold_version, await self._sight.card())
+        findings = await self._sight.recall(sha256, threshold, reference)
         cached = findings is not None
         if findings is None:
-            data = await self._evidence.get(event.picture.sha256)
-            findings = (await self._sight.look(data, event.picture.sha256, event.threshold)).findings
+            data = await self._evidence.get(sha256)
+            findings = (await self._sight.look(data, sha256, threshold, reference)).findings
         regions = event.regions
         if findings.model_version != event.model_version:  # another model sees other regions: its words stand on those
             regions = tuple(region for region in findings.regions if region.score >= event.threshold)

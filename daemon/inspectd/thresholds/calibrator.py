@@ -1,14 +1,22 @@
 """Finds a camera's threshold from pictures of good parts, with the same eyes that later inspect."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
-from inspectd.errors import Rejected
+from inspectd.errors import Conflict, Misconfigured, Rejected
 from inspectd.records import Frame, Threshold
-from inspectd.thresholds.conformal import conformal_threshold, expected_alarms_per_hour
+from inspectd.thresholds.conformal import conformal_threshold, expected_alarms_per_hour, least_count
 from inspectd.thresholds.sketch import ScoreSketch
 from inspectd.thresholds.store import Calibration, ThresholdStore
+from inspectd.vision.memory import LEAST_PICTURES, MOST_PICTURES, MemoryBuilder
 from inspectd.vision.sight import Sight
+
+#: Runs of pictures that go to the threshold and to the memory by turns. Pictures of one part mostly follow one another
+#: and must not be in both; light and batches change over the whole folder and must be.
+RUNS = 8
+
+Numbered = tuple[int, bytes]
 
 
 class Calibrator:
@@ -24,28 +32,79 @@ class Calibrator:
         rate: float,
         frames_per_hour: float,
         progress: Callable[[int, int], None],
+        memory: MemoryBuilder | None = None,
     ) -> tuple[Threshold, float]:
         """The stored threshold, and the alarms per hour to expect on good parts.
 
-        Raises Rejected (a picture is bad, the rate is not in 0..1), Conflict (too few pictures for the rate), Unavailable.
+        With `memory` about half of the pictures build a memory of good parts, and the others, compared with it as every
+        later frame is, set the threshold. Raises Rejected (a picture is bad, the rate is not in 0..1), Conflict (too few
+        pictures for the rate), Misconfigured (the memory is built with another model than the served one), CalibrateAgain
+        (the served expert does not find it), Unavailable.
         """
-        conformal_threshold([0.0] * len(images), rate)  # refuses before any work is done
+        scored, reference = list(enumerate(images, 1)), ""
+        if memory is None:
+            conformal_threshold([0.0] * len(images), rate)  # refuses before any work is done
+        else:
+            scored, remembered = split(scored, rate)
+            reference = await self._remember(memory, remembered)
         scores = []
-        for number, data in enumerate(images, 1):
-            try:
-                sighting = await self._sight.look(data, Frame.digest(data), None)
-            except Rejected as error:
-                raise Rejected(error.reason, f"picture {number}: {error.detail}", field="good_images") from error
+        for done, (number, data) in enumerate(scored, 1):
+            with _named(number):
+                sighting = await self._sight.look(data, Frame.digest(data), None, reference)
             scores.append(sighting.findings.image_score)
-            progress(number, len(images))
+            progress(done, len(scored))
         card = await self._sight.card()
         calibration = Calibration(
             camera_id=camera_id,
             model_version=card.model_version,
             threshold=conformal_threshold(scores, rate),
             false_alarm_rate=rate,
-            good_count=len(images),
+            good_count=len(scores),
             create_time=self._clock(),
+            reference_version=reference,
             scores=ScoreSketch.of(scores),
         )
         return await self._store.put(calibration), expected_alarms_per_hour(rate, frames_per_hour)
+
+    async def _remember(self, memory: MemoryBuilder, remembered: Sequence[Numbered]) -> str:
+        built_with, served = await memory.model_version(), (await self._sight.card()).model_version
+        if served.partition("+")[0] != built_with:  # after a plus: the precision that the same weights run in
+            raise Misconfigured(
+                "vision.expert_checkpoint",
+                f"a memory would be built with model {built_with}, and {served} is served",
+                "Name the checkpoint folder that is served",
+            )
+        pictures = []
+        for number, data in remembered:
+            with _named(number):
+                pictures.append(await self._sight.decode(data))
+        return await memory.build(pictures)
+
+
+def split(pictures: Sequence[Numbered], rate: float) -> tuple[list[Numbered], list[Numbered]]:
+    """The pictures that set the threshold, at least half of them, and those that build the memory.
+
+    Both are chosen without looking at them, so a later good frame is exchangeable with the first ones (see `conformal`).
+    Raises Conflict when too few remain for the rate or for a memory, Rejected for a rate outside 0..1.
+    """
+    count, least = len(pictures), least_count(rate)
+    odd = [index * RUNS // count % 2 == 1 for index in range(count)]
+    scored = [picture for picture, is_odd in zip(pictures, odd, strict=True) if not is_odd]
+    remembered = [picture for picture, is_odd in zip(pictures, odd, strict=True) if is_odd]
+    if len(scored) < least or len(remembered) < LEAST_PICTURES:
+        raise Conflict(
+            f"of {count} good frames {len(remembered)} would build the memory and {len(scored)} set the threshold: a rate "
+            f"of {rate:g} takes {least} and a memory {LEAST_PICTURES}, so give {2 * max(least, LEAST_PICTURES)} or more, "
+            f"choose a higher rate, or leave the memory out"
+        )
+    step = -(-len(remembered) // MOST_PICTURES)
+    return scored, remembered[::step]
+
+
+@contextmanager
+def _named(number: int) -> Iterator[None]:
+    """Says which picture was refused."""
+    try:
+        yield
+    except Rejected as error:
+        raise Rejected(error.reason, f"picture {number}: {error.detail}", field="good_images") from error

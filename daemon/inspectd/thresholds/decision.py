@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable
 
+from inspectd.errors import NotFound
 from inspectd.records import Threshold
-from inspectd.thresholds.store import ThresholdStore
+from inspectd.thresholds.store import Calibration, ThresholdStore
 from inspectd.vision.expert import ExpertCard
 
 #: How long a threshold is used before the store is asked again, in seconds.
@@ -17,6 +18,7 @@ class Thresholds:
     def __init__(self, *, store: ThresholdStore, clock: Callable[[], float] = time.monotonic) -> None:
         self._store, self._clock = store, clock
         self._known: dict[tuple[str, str], tuple[float, Threshold]] = {}
+        self._made: dict[str, Calibration] = {}  # versions never change
 
     async def find(self, camera_id: str, card: ExpertCard) -> Threshold:
         """Raises Unavailable when the store is away and the camera was never looked up before."""
@@ -28,3 +30,16 @@ class Thresholds:
         threshold = found or Threshold(card.default_threshold, f"default/{card.model_version}")
         self._known[key] = (now, threshold)
         return threshold
+
+    async def reference_of(self, version: str, card: ExpertCard) -> str:
+        """The memory of good parts that a threshold version was found with; empty when none, or for another model.
+
+        What it judged is looked at again with the same eyes. Raises Unavailable.
+        """
+        if version not in self._made:
+            try:
+                self._made[version] = (await self._store.get(version)).calibration
+            except NotFound:  # a model's default
+                return ""
+        made = self._made[version]
+        return made.reference_version if made.model_version == card.model_version else ""

@@ -68,11 +68,14 @@ class Recalibrator:
     ) -> Recalibration:
         """The threshold at `rate` for the model of the camera's newest frame, from the frames inspected since then.
 
-        Frames per hour are the window's own unless given. Raises NotFound (nothing was ever inspected), Conflict (too
-        few good frames for the rate), Rejected (a rate outside 0..1), Unavailable.
+        Frames per hour are the window's own unless given. The memory of good parts stays, and only frames that were scored
+        with it count: scores with another one, or with none, are no measure for it. Raises NotFound (nothing was ever
+        inspected), Conflict (too few good frames for the rate), Rejected (a rate outside 0..1), Unavailable.
         """
         newest = await self._history.newest(camera_id)
-        scores = await self._history.window(ScoreQuery(camera_id, newest.model_version, since, LARGEST_WINDOW))
+        reference, others = await self._references(camera_id, newest.model_version)
+        query = ScoreQuery(camera_id, newest.model_version, since, LARGEST_WINDOW, without_versions=others)
+        scores = await self._history.window(query)
         good = scores.good
         threshold = conformal_threshold(good.tolist(), rate)
         assert scores.begin is not None, "a conformal threshold takes at least one frame"
@@ -93,11 +96,21 @@ class Recalibrator:
             false_alarm_rate=rate,
             good_count=len(good),
             create_time=self._clock(),
+            reference_version=reference,
             source=Source.REVIEWS,
             window=window,
             scores=ScoreSketch.of(good),
         )
         return _compared(calibration, window, scores, newest.threshold, frames_per_hour)
+
+    async def _references(self, camera_id: str, model_version: str) -> tuple[str, tuple[str, ...]]:
+        """The memory in force, and the threshold versions that judged with another one or none."""
+        versions = await self._store.history(camera_id)
+        made = {item.version: item.calibration for item in versions if item.calibration.model_version == model_version}
+        found = {version: calibration.reference_version for version, calibration in made.items()}
+        reference = next(iter(found.values()), "")  # newest first
+        found[f"default/{model_version}"] = ""
+        return reference, tuple(version for version, other in found.items() if other != reference)
 
     async def store(
         self, proposal: Recalibration, *, accept_misses: bool = False, accept_pending: bool = False

@@ -25,6 +25,7 @@ class ScoreQuery:
     since: datetime
     limit: int
     threshold_version: str = ""  # only frames judged by it; empty means any
+    without_versions: tuple[str, ...] = ()  # frames judged by one of these are left out
 
 
 @dataclass(frozen=True, slots=True)

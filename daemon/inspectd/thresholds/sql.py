@@ -23,9 +23,10 @@ class SqlThresholdStore:
 
     async def find(self, camera_id: str, model_version: str) -> Threshold | None:
         """See the port."""
-        statement = _newest(select(thresholds.c.threshold, thresholds.c.number), camera_id, model_version)
+        columns = (thresholds.c.threshold, thresholds.c.number, thresholds.c.reference_version)
+        statement = _newest(select(*columns), camera_id, model_version)
         row: Row[Any] | None = await self._database.read(lambda connection: connection.execute(statement).one_or_none())
-        return None if row is None else Threshold(row.threshold, _version(row.number))
+        return None if row is None else Threshold(row.threshold, _version(row.number), row.reference_version)
 
     async def newest(self, camera_id: str, model_version: str) -> StoredCalibration | None:
         """See the port."""
@@ -43,7 +44,8 @@ class SqlThresholdStore:
             statement = insert(thresholds).values(replaces=replaces, **_columns(calibration))
             return connection.execute(statement.returning(thresholds.c.number)).scalar_one()
 
-        return Threshold(calibration.threshold, _version(await self._database.write(work)))
+        version = _version(await self._database.write(work))
+        return Threshold(calibration.threshold, version, calibration.reference_version)
 
     async def get(self, version: str) -> StoredCalibration:
         """See the port."""

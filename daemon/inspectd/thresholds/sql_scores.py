@@ -74,6 +74,8 @@ def _frames(query: ScoreQuery) -> Select[Any]:
     )
     if query.threshold_version:
         statement = statement.where(inspections.c.threshold_version == query.threshold_version)
+    if query.without_versions:
+        statement = statement.where(inspections.c.threshold_version.not_in(query.without_versions))
     return statement
 
 

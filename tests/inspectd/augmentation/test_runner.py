@@ -12,6 +12,7 @@ from tests.line import GOOD, GREY, Line, open_line
 
 from inspectd.augmentation.runner import AugmentationRunner
 from inspectd.records import AugmentationJob, JobState
+from inspectd.thresholds.decision import Thresholds
 from inspectd.vision.editor import Edit
 from inspectd.vision.sight import Sight
 
@@ -35,8 +36,9 @@ class BrushEditor:
 def runner(line: Line, folder: Path, editor: BrushEditor) -> AugmentationRunner:
     sight: Sight = line.narrator._sight
     return AugmentationRunner(
-        jobs=line.jobs, events=line.events, evidence=line.evidence, editor=editor, sight=sight, datasets=folder,
-        attempts_per_edit=3, max_pixels=10**7, metrics=line.metrics, worker="w", clock=lambda: datetime.now(UTC),
+        jobs=line.jobs, events=line.events, evidence=line.evidence, editor=editor, sight=sight,
+        thresholds=Thresholds(store=line.thresholds), datasets=folder, attempts_per_edit=3, max_pixels=10**7,
+        metrics=line.metrics, worker="w", clock=lambda: datetime.now(UTC),
     )  # fmt: skip
 
 
