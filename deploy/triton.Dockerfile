@@ -8,20 +8,23 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY daemon ./daemon
 COPY models ./models
+# The daemon's clients are for `inspectd calibrate --memory`, which needs torch (the service `calibrate` of docker-compose.yml).
 # Into an environment of its own, and numpy last and by force: Triton's Python backend hands out empty tensors under
 # numpy 2, while opencv asks for numpy 2 and works with 1.26.
 RUN apt-get update && apt-get install -y --no-install-recommends python3-venv && rm -rf /var/lib/apt/lists/* \
  && python3 -m venv /opt/inspectd/venv \
- && /opt/inspectd/venv/bin/pip install -c constraints.txt '.[models]' \
+ && /opt/inspectd/venv/bin/pip install -c constraints.txt '.[models,stack]' \
  && /opt/inspectd/venv/bin/pip install --no-deps --force-reinstall numpy==1.26.4 \
  && cp -r models/weights /opt/inspectd/weights \
+ && install -d -o triton-server /opt/inspectd/references \
  && rm -rf /src/*
 
 # The model repository with the checkpoints' folders written into it: a folder mounted there is served.
 WORKDIR /opt/inspectd
 RUN venv/bin/python -c "from pathlib import Path; from iad_unify.resources import ROLES; \
     from inspectd.stack.triton_files import write_repository; \
-    write_repository(Path('repository').resolve(), {role: Path('weights', role).resolve() for role in ROLES})"
+    write_repository(Path('repository').resolve(), {role: Path('weights', role).resolve() for role in ROLES}, \
+    Path('references').resolve())"
 
 # The Python backend takes its interpreter from the activated environment.
 ENV VIRTUAL_ENV=/opt/inspectd/venv \

@@ -65,6 +65,11 @@ class VisionSettings(Section):
     expert_checkpoint: Path | None = Field(None, description="Checkpoint folder; the shipped tiny one when unset.")
     explainer_checkpoint: Path | None = Field(None, description="As expert_checkpoint. All three: backend local only.")
     editor_checkpoint: Path | None = Field(None, description="As expert_checkpoint.")
+    references: Path | None = Field(
+        None,
+        description="Folder of memories of good parts (`calibrate --memory`); state_dir/references when unset. "
+        "With Triton: the folder that its parameter `references` names.",
+    )
     threads: int = Field(1, gt=0, description="CPU threads of each local model process.")
     max_batch_size: int = Field(8, gt=0, description="Most frames of one local call.")
 
@@ -212,6 +217,11 @@ class Settings(BaseSettings):
     def evidence_uri(self) -> str:
         """The evidence store in force."""
         return self.evidence.uri or str(self.state / "evidence")
+
+    @property
+    def references_dir(self) -> Path:
+        """Where memories of good parts lie."""
+        return (self.vision.references or self.state / "references").expanduser()
 
     @property
     def datasets_dir(self) -> Path:

@@ -54,6 +54,7 @@ from inspectd.tokens.memory import MemoryTokenCache
 from inspectd.vision.editor import DefectEditor
 from inspectd.vision.expert import RegionExpert
 from inspectd.vision.explainer import Explainer
+from inspectd.vision.memory import MemoryBuilder
 from inspectd.vision.sight import Sight
 from inspectd.worker import Worker
 
@@ -193,7 +194,14 @@ async def open_daemon(
         tokens = await _open_tokens(settings, stack, metrics)
         sight = Sight(expert=models.expert, tokens=tokens, max_pixels=settings.frames.max_pixels, metrics=metrics)
         await _first_look(settings, sight)
-        narrator = Narrator(explainer=models.explainer, sight=sight, evidence=state.evidence, events=state.events)
+        thresholds = Thresholds(store=state.thresholds)
+        narrator = Narrator(
+            explainer=models.explainer,
+            sight=sight,
+            thresholds=thresholds,
+            evidence=state.evidence,
+            events=state.events,
+        )
         writer = _writer(settings, state, narrator, metrics, on_event)
         rule = _alert_rule(settings, stack, metrics)
 
@@ -204,7 +212,6 @@ async def open_daemon(
                 rule.offer(event)
             on_event(event)
 
-        thresholds = Thresholds(store=state.thresholds)
         inspector = Inspector(
             sight=sight,
             thresholds=thresholds,
@@ -257,7 +264,7 @@ async def open_daemon(
         loops += [rule.run] if rule is not None else []
         loops += [watch.run] if settings.drift.enabled else []
         if settings.augmentation.enabled:
-            loops.append(_augmentation(settings, state, streams, models, sight, metrics).run)
+            loops.append(_augmentation(settings, state, streams, models, sight, thresholds, metrics).run)
         worker = Worker(
             source=streams.source,
             reader=RecordReader(
@@ -353,6 +360,7 @@ async def open_models(settings: Settings, stack: AsyncExitStack) -> Models:
             checkpoint=checkpoint,
             setting=f"vision.{names[role]}_checkpoint",
             explainer=explainer_checkpoint if role == "defect_editor" else None,
+            references=settings.references_dir if role == "region_expert" else None,
             threads=vision.threads,
             max_batch_size=vision.max_batch_size,
         )
@@ -368,6 +376,23 @@ async def open_models(settings: Settings, stack: AsyncExitStack) -> Models:
         editor=LocalDefectEditor(process=processes["defect_editor"]),
         probes={"region_expert": processes["region_expert"].alive},
     )
+
+
+def open_memory_builder(settings: Settings, stack: AsyncExitStack) -> MemoryBuilder:
+    """A process of our own, also beside Triton: it needs torch and the checkpoint that is served."""
+    from inspectd.vision.local import LocalMemoryBuilder
+    from inspectd.vision.process import ModelProcess
+
+    process = ModelProcess(
+        role="memory",
+        checkpoint=settings.vision.expert_checkpoint or resources.weights("region_expert"),
+        setting="vision.expert_checkpoint",
+        references=settings.references_dir,
+        threads=settings.vision.threads,
+    )
+    builder = LocalMemoryBuilder(process=process)
+    stack.push_async_callback(builder.close)
+    return builder
 
 
 async def _triton_models(settings: Settings, stack: AsyncExitStack) -> Models:
@@ -485,7 +510,13 @@ def _drift_watch(
 
 
 def _augmentation(
-    settings: Settings, state: State, streams: Streams, models: Models, sight: Sight, metrics: Metrics
+    settings: Settings,
+    state: State,
+    streams: Streams,
+    models: Models,
+    sight: Sight,
+    thresholds: Thresholds,
+    metrics: Metrics,
 ) -> AugmentationRunner:
     return AugmentationRunner(
         jobs=state.jobs,
@@ -493,6 +524,7 @@ def _augmentation(
         evidence=state.evidence,
         editor=models.editor,
         sight=sight,
+        thresholds=thresholds,
         datasets=settings.datasets_dir,
         attempts_per_edit=settings.augmentation.attempts_per_edit,
         max_pixels=settings.frames.max_pixels,

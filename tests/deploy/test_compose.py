@@ -170,6 +170,28 @@ def test_state_and_certificate_lie_in_volumes(settings: Settings) -> None:
     assert SERVICES["certificate"]["entrypoint"][1] == str(settings.api.tls_certificate.parent)
 
 
+def test_a_memory_is_built_with_what_triton_serves_and_lies_where_triton_looks(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = SERVICES["calibrate"]
+    assert service["profiles"], "it would be started by `up`"
+    assert service["image"] == SERVICES["triton"]["image"], "the daemon's image has no torch"
+    assert service["entrypoint"] == ["inspectd", "calibrate"]
+    parse("inspectd", [*service["entrypoint"][1:], "--camera", "press-1", "--good", "/good", "--memory"])
+    for name, value in environment("calibrate").items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    folder = str(settings.references_dir)
+    (volume,) = service["volumes"]
+    assert volume.split(":")[1] == folder
+    assert volume in SERVICES["triton"]["volumes"]
+    written = (DEPLOY / "triton.Dockerfile").read_text()
+    assert f"install -d -o triton-server {folder}" in written
+    assert "Path('references').resolve()" in written
+    assert f"{settings.vision.expert_checkpoint}".startswith("/opt/inspectd/weights/")
+    daemon = environment("daemon")
+    for name in ("INSPECTD_DATABASE__URL", "INSPECTD_TRITON__URL", "INSPECTD_VISION__BACKEND"):
+        assert environment("calibrate")[name] == daemon[name]
+
+
 def test_triton_has_room_for_its_tensors() -> None:
     assert SERVICES["triton"]["shm_size"] == "1gb"
 

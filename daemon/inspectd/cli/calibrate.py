@@ -22,6 +22,14 @@ def calibrate(
     good: Annotated[
         Path | None, typer.Option(help="Folder with pictures of good parts (JPEG or PNG, searched in depth).")
     ] = None,
+    memory: Annotated[
+        bool,
+        typer.Option(
+            "--memory",
+            help="With --good: also remember what good parts look like, and compare every later frame with it. Takes "
+            "twice the pictures and torch. With the shipped expert it changes few decisions: measure before you rely on it.",
+        ),
+    ] = False,
     from_reviews: Annotated[
         bool, typer.Option("--from-reviews", help="Use the frames that passed and the events that were rejected.")
     ] = False,
@@ -59,8 +67,13 @@ def calibrate(
     out, and no confirmed defect may pass. Give one of --good, --from-reviews, --restore and --history. A running daemon on the
     same database takes the threshold up within seconds. A rate that the number of frames cannot support is refused.
 
+    With --memory about half of the pictures are remembered and the others set the threshold. The memory lies in the folder
+    of the setting vision.references, belongs to this version of the threshold and of the model, and comes back with --restore.
+
     Examples:
       inspectd calibrate --camera cam-1 --good good-parts/
+
+      inspectd calibrate --camera cam-1 --good good-parts/ --memory
 
       inspectd calibrate --camera cam-1 --good good-parts/ --false-alarm-rate 0.05 --frames-per-hour 7200
 
@@ -75,9 +88,11 @@ def calibrate(
             "calibrate", "it is not clear where the threshold shall come from",
             "Give one of --good, --from-reviews, --restore and --history",
         )  # fmt: skip
+    if memory and good is None:
+        raise Misconfigured("--memory", "a memory is built from pictures", "Give --good with it")
     if good is not None:
         per_hour = USUAL_FRAMES_PER_HOUR if frames_per_hour is None else frames_per_hour
-        asyncio.run(_calibrate(settings, camera, _pictures(good), false_alarm_rate, per_hour))
+        asyncio.run(_calibrate(settings, camera, _pictures(good), false_alarm_rate, per_hour, memory))
         return
     from inspectd.cli import recalibration
 
@@ -107,7 +122,9 @@ def _pictures(good: Path) -> list[Path]:
     return found
 
 
-async def _calibrate(settings: Settings, camera: str, pictures: list[Path], rate: float, per_hour: float) -> None:
+async def _calibrate(
+    settings: Settings, camera: str, pictures: list[Path], rate: float, per_hour: float, memory: bool
+) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
@@ -116,7 +133,7 @@ async def _calibrate(settings: Settings, camera: str, pictures: list[Path], rate
     from inspectd.thresholds.calibrator import Calibrator
     from inspectd.tokens.memory import MemoryTokenCache
     from inspectd.vision.sight import Sight
-    from inspectd.wiring import now, open_models, open_state
+    from inspectd.wiring import now, open_memory_builder, open_models, open_state
 
     check_camera_id(camera)
     console = Console(stderr=True)
@@ -127,13 +144,20 @@ async def _calibrate(settings: Settings, camera: str, pictures: list[Path], rate
         sight = Sight(expert=models.expert, tokens=tokens, max_pixels=settings.frames.max_pixels, metrics=Metrics())
         calibrator = Calibrator(sight=sight, store=state.thresholds, clock=now)
         with Progress(console=console) as progress:
-            task = progress.add_task("scoring good parts", total=len(pictures))
+            task = progress.add_task("scoring good parts", total=None if memory else len(pictures))
             images = [path.read_bytes() for path in pictures]
             threshold, alarms = await calibrator.calibrate(
-                camera, images, rate, per_hour, lambda done, total: progress.update(task, completed=done)
+                camera,
+                images,
+                rate,
+                per_hour,
+                lambda done, total: progress.update(task, completed=done, total=total),
+                open_memory_builder(settings, stack) if memory else None,
             )
+        count = (await state.thresholds.get(threshold.version)).calibration.good_count
+    reference = f" and memory {threshold.reference_version}" if memory else ""
     print(
-        f"{camera}: threshold {threshold.value:.6g} ({threshold.version}) from {len(pictures)} good parts at a false-alarm "
+        f"{camera}: threshold {threshold.value:.6g} ({threshold.version}){reference} from {count} good parts at a false-alarm "
         f"rate of {rate:g}; expect up to {alarms:.1f} false alarms per hour at {per_hour:g} frames per hour"
     )
 

@@ -107,6 +107,11 @@ def _described(proposal: "Recalibration") -> str:
 
 
 def _origin(stored: "StoredCalibration") -> str:
+    reference = stored.calibration.reference_version
+    return _source(stored) + (f", memory {reference}" if reference else "")
+
+
+def _source(stored: "StoredCalibration") -> str:
     made, window = stored.calibration, stored.calibration.window
     if made.restores:
         return f"restored {made.restores}"

@@ -30,6 +30,7 @@ class Triton:
         self, *, state_dir: Path, cache: Cache, ports: dict[str, int], checkpoints: Mapping[str, Path | None]
     ) -> None:
         self._place = state_dir / "triton"
+        self._references = state_dir / "references"
         self._cache = cache
         self.ports = ports
         self._checkpoints = checkpoints
@@ -48,7 +49,8 @@ class Triton:
         server = triton_files.server(self._cache, say)
         overlay = triton_files.overlay(self._cache, say)
         repository = self._place / "repository"
-        content = triton_files.write_repository(repository, self._checkpoints)
+        self._references.mkdir(parents=True, exist_ok=True)
+        content = triton_files.write_repository(repository, self._checkpoints, self._references)
         options = {
             "--model-repository": str(repository),
             # explicit, so that a model whose process died can be loaded again
@@ -101,5 +103,5 @@ class Triton:
             region.unlink(missing_ok=True)
 
     def settings(self) -> dict[str, str]:
-        """The server's address, and that the models run there."""
-        return {"triton.url": self.url, "vision.backend": "triton"}
+        """The server's address, that the models run there, and where it looks for memories of good parts."""
+        return {"triton.url": self.url, "vision.backend": "triton", "vision.references": str(self._references)}

@@ -130,11 +130,12 @@ def python_library() -> Path:
     )
 
 
-def write_repository(place: Path, checkpoints: Mapping[str, Path | None]) -> str:
+def write_repository(place: Path, checkpoints: Mapping[str, Path | None], references: Path | None = None) -> str:
     """Copies the model repository and writes the checkpoints into its configurations; returns what identifies it.
 
-    An editor reads the explainer's hidden states, so it is told of the explainer's checkpoint too. Raises Misconfigured
-    for a checkpoint that is not there.
+    `references` is the folder that the region expert finds memories of good parts in. An editor reads the explainer's
+    hidden states, so it is told of the explainer's checkpoint too. Raises Misconfigured for a checkpoint that is not
+    there.
     """
     found = {role: _checkpoint(role, checkpoints.get(role)) for role in resources.ROLES}
     shutil.rmtree(place, ignore_errors=True)
@@ -143,6 +144,7 @@ def write_repository(place: Path, checkpoints: Mapping[str, Path | None]) -> str
     for role, folder in found.items():
         configuration = place / role / "config.pbtxt"
         values = {"checkpoint": folder, "explainer_checkpoint": found["explainer"]}
+        values |= {"references": references} if references else {}
         configuration.write_text(with_parameters(configuration.read_text(), values))
         for file in ("config.json", "model.safetensors"):
             status = (folder / file).stat()

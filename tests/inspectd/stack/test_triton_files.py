@@ -28,10 +28,11 @@ def test_the_repository_is_copied_with_the_checkpoints_in_it(
     tmp_path: Path, checkpoints: dict[str, Path | None]
 ) -> None:
     place = tmp_path / "repository"
-    triton_files.write_repository(place, checkpoints)
+    triton_files.write_repository(place, checkpoints, tmp_path / "references")
     expert = (place / "region_expert" / "config.pbtxt").read_text()
     editor = (place / "defect_editor" / "config.pbtxt").read_text()
     assert f'key: "checkpoint" value: {{ string_value: "{checkpoints["region_expert"]}" }}' in expert
+    assert f'key: "references" value: {{ string_value: "{tmp_path / "references"}" }}' in expert
     assert f'key: "checkpoint" value: {{ string_value: "{checkpoints["defect_editor"]}" }}' in editor
     assert f'key: "explainer_checkpoint" value: {{ string_value: "{checkpoints["explainer"]}" }}' in editor
     assert (place / "region_expert" / "warmup" / "letterbox").is_file()

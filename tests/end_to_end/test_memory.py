@@ -1,0 +1,102 @@
+"""A memory of good parts, as an operator makes it: calibrate with pictures, then ask the daemon; the models run in processes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import cv2
+import grpc
+import numpy as np
+import pytest
+from click.testing import Result
+from tests.checkpoints import write_expert
+from typer.testing import CliRunner
+
+from inspectd.cli import app
+from inspectd.client import Client
+from inspectd.errors import Conflict, Misconfigured
+from inspectd.settings import load_settings
+from inspectd.v1.inspection_pb2 import Inspection
+from inspectd.v1.inspection_service_pb2 import InspectImageRequest, InspectImageResponse
+from inspectd.wiring import open_daemon
+
+
+def part(seed: int, *, hole: bool = False) -> bytes:
+    pixels = np.random.default_rng(seed).normal(140, 6, (96, 128, 3)).clip(0, 255).astype(np.uint8)
+    if hole:
+        pixels[40:56, 60:76] = 10
+    return bytes(cv2.imencode(".png", pixels)[1])
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Path:
+    folder = tmp_path / "good-parts"
+    folder.mkdir()
+    for number in range(32):
+        (folder / f"{number:03}.png").write_bytes(part(number))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "STATE_DIR": tmp_path / "state",
+        "VISION__EXPERT_CHECKPOINT": write_expert(tmp_path / "expert"),
+        "FRAMES__SOURCE": f"folder:{tmp_path}",
+        "EXPLANATIONS__ENABLED": "false",
+        "API__PORT": 0,
+        "DASHBOARD__PORT": 0,
+    }
+    for name, value in values.items():
+        monkeypatch.setenv(f"INSPECTD_{name}", str(value))
+
+
+async def calibrate(*words: str) -> Result:
+    arguments = ["calibrate", "--camera", "press-1", *words]
+    return await asyncio.to_thread(CliRunner().invoke, app, arguments)
+
+
+@asynccontextmanager
+async def asking() -> AsyncIterator[Client]:
+    async with open_daemon(load_settings()) as daemon, Client(address=daemon.api_address) as client:
+        yield client
+
+
+async def ask(client: Client, image: bytes, camera: str = "press-1") -> InspectImageResponse:
+    response: InspectImageResponse = await client.inspections.InspectImage(
+        InspectImageRequest(camera_id=camera, image=image)
+    )
+    return response
+
+
+async def test_a_memory_from_good_pictures_finds_what_they_never_showed(good: Path, tmp_path: Path) -> None:
+    result = await calibrate("--good", str(good), "--rate", "0.1", "--memory")
+    assert result.exit_code == 0, result.output
+    (file,) = (tmp_path / "state" / "references").iterdir()
+    assert f"(calibrated/1) and memory {file.stem} from 16 good parts" in result.output
+    async with asking() as client:
+        bad, alone = await ask(client, part(100, hole=True)), await ask(client, part(100, hole=True), "press-2")
+        assert bad.inspection.outcome == Inspection.DEFECT
+        assert bad.inspection.score > alone.inspection.score + 0.05
+        fine = [await ask(client, part(seed)) for seed in range(101, 107)]
+        assert sum(one.inspection.outcome == Inspection.PASS for one in fine) >= 5
+        assert max(one.inspection.score for one in fine) < bad.inspection.score - 0.05
+    listed = await calibrate("--history")
+    assert f"memory {file.stem}" in " ".join(listed.output.replace("│", " ").split())
+
+    file.unlink()
+    async with asking() as client:
+        with pytest.raises(grpc.aio.AioRpcError, match="calibrate again with good parts") as caught:
+            await ask(client, part(100))
+        assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+        assert (await ask(client, part(100), "press-2")).inspection.threshold_version.startswith("default/")
+
+
+async def test_what_makes_no_memory_is_refused_before_anything_is_stored(good: Path, tmp_path: Path) -> None:
+    few = await calibrate("--good", str(good), "--rate", "0.05", "--memory")
+    assert isinstance(few.exception, Conflict)
+    assert "give 38 or more" in str(few.exception)
+    assert isinstance((await calibrate("--history", "--memory")).exception, Misconfigured)
+    assert not (tmp_path / "state" / "references").exists()
+    assert "no calibrated threshold" in (await calibrate("--history")).output
