@@ -62,9 +62,13 @@ class VisionSettings(Section):
     backend: Literal["local", "triton"] = Field(
         "local", description="Processes of the daemon's own, or a Triton Inference Server."
     )
-    expert_checkpoint: Path | None = Field(None, description="Checkpoint folder; the shipped tiny one when unset.")
-    explainer_checkpoint: Path | None = Field(None, description="As expert_checkpoint. All three: backend local only.")
-    editor_checkpoint: Path | None = Field(None, description="As expert_checkpoint.")
+    expert_checkpoint: Path | None = Field(
+        None,
+        description="Checkpoint folder; the shipped tiny one when unset. With backend triton only for `calibrate --memory`: "
+        "the one that is served.",
+    )
+    explainer_checkpoint: Path | None = Field(None, description="As expert_checkpoint; backend local only.")
+    editor_checkpoint: Path | None = Field(None, description="As explainer_checkpoint.")
     references: Path | None = Field(
         None,
         description="Folder of memories of good parts (`calibrate --memory`); state_dir/references when unset. "

@@ -103,5 +103,7 @@ class Triton:
             region.unlink(missing_ok=True)
 
     def settings(self) -> dict[str, str]:
-        """The server's address, that the models run there, and where it looks for memories of good parts."""
-        return {"triton.url": self.url, "vision.backend": "triton", "vision.references": str(self._references)}
+        """The server's address, that the models run there, and what `calibrate --memory` builds with and into."""
+        found = {"triton.url": self.url, "vision.backend": "triton", "vision.references": str(self._references)}
+        expert = self._checkpoints.get("region_expert")
+        return found | ({"vision.expert_checkpoint": str(expert.expanduser().resolve())} if expert else {})

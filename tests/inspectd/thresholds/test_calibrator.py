@@ -9,7 +9,7 @@ import pytest
 from tests.line import BAD, GOOD, MODEL, Line, open_line, picture
 
 from inspectd.errors import CalibrateAgain, Conflict, Misconfigured, Rejected
-from inspectd.records import Image, Threshold
+from inspectd.records import Frame, Image, Threshold
 from inspectd.thresholds.calibrator import split
 from inspectd.thresholds.conformal import least_count
 from inspectd.thresholds.store import Calibration
@@ -108,6 +108,18 @@ async def test_good_parts_are_scored_with_the_memory_and_so_is_every_later_frame
         await line.inspect(1, GOOD)
         await line.inspect(1, GOOD, "cam-2")
         assert line.expert.references[12:] == [MEMORY, ""]
+
+
+async def test_what_was_found_with_one_memory_is_not_taken_for_another(tmp_path: Path) -> None:
+    async with open_line(tmp_path) as line:
+        sight, sha256 = line.narrator._sight, Frame.digest(GOOD)
+        line.expert.memories |= {MEMORY, OTHER}
+        for reference in ("", MEMORY, OTHER):
+            assert await sight.recall(sha256, 0.5, reference) is None
+            assert not (await sight.look(GOOD, sha256, 0.5, reference)).cached
+            assert (await sight.look(GOOD, sha256, 0.5, reference)).cached
+            assert await sight.recall(sha256, 0.5, reference) is not None
+        assert line.expert.references == ["", MEMORY, OTHER]
 
 
 async def test_an_event_is_explained_with_the_memory_that_raised_it(tmp_path: Path) -> None:
