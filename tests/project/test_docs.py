@@ -99,6 +99,8 @@ def check_compose(words: list[str]) -> None:
         if action == "exec":
             assert inner[0] in PROGRAMS, words
             inner = inner[1:]
+        else:  # what the service begins with, when it is more than the program
+            inner = [*services[rest[0]].get("entrypoint", ["inspectd"])[1:], *inner]
         parse("inspectd", inner)
     elif action == "cp":
         assert rest[0].split(":")[0] in services, words
