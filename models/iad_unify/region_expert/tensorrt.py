@@ -16,8 +16,9 @@ SCRIPT = "build-plan.sh"
 _SCRIPT = """#!/bin/sh
 # Builds the TensorRT plan of model {version}. Run it in this folder, in NVIDIA's Triton image of the release that serves
 # it, on the graphics card that serves it:
-#   docker run --rm --gpus all -v "$PWD:/work" -w /work nvcr.io/nvidia/tritonserver:RELEASE-py3 sh build-plan.sh
-# (trtexec is in nvcr.io/nvidia/tensorrt:RELEASE-py3 if the Triton image lacks it; take the same release of both.)
+#   docker run --rm --gpus all -v "$PWD:/plan" -w /plan TRITON_IMAGE sh build-plan.sh
+# where TRITON_IMAGE is the one of deploy/triton.Dockerfile. If it lacks trtexec, NVIDIA's TensorRT image of the same
+# release has it.
 # Then copy the folder {plan} into the model repository, and in region_expert/config.pbtxt set the parameter
 # "runtime" to "tensorrt" and the instance group to KIND_CPU: the plan has an instance group of its own.
 # With explicit model control load {plan} first.
