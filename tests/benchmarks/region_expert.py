@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,7 @@ def peers(options: argparse.Namespace) -> dict[str, Run]:
     import timm
     import torch
 
+    warnings.simplefilter("ignore")  # of tracing and of old parts of anomalib
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     create = timm.create_model
@@ -271,7 +273,8 @@ def measure(workers: list[Worker], repeats: int) -> dict[str, dict[str, list[flo
 
 
 def report(rows: Mapping[str, Mapping[str, list[float]]], options: argparse.Namespace) -> str:
-    command = "python tests/benchmarks/region_expert.py" + (" --no-peers" if options.no_peers else "")
+    command = f"python tests/benchmarks/region_expert.py --repeats {options.repeats}"
+    command += " --no-peers" if options.no_peers else ""
     lines = [
         "# Speed of the region expert",
         "",

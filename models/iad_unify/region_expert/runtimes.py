@@ -120,11 +120,14 @@ class OpenVinoNetwork:
     def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
         """See `Network`."""
         name, feed = _feed(pictures, templates, self._requests)
-        found = []
+        request, found = self._requests[name], []
         for row in range(len(pictures)):
-            # share_outputs gives views of memory that the next picture overwrites
-            answer = self._requests[name].infer({key: planes[row : row + 1] for key, planes in feed.items()})
-            found.append((answer["logits"], answer["features"]))
+            one = {key: planes[row : row + 1] for key, planes in feed.items()}
+            answer = request.infer(one, share_inputs=True, share_outputs=True)
+            # views of the request's memory, which the next picture overwrites
+            found.append((answer["logits"].copy(), answer["features"].copy()))
+        if len(found) == 1:
+            return NetworkMaps(*found[0])
         logits, features = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return NetworkMaps(logits, features)
 
