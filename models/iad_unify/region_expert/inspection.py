@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from iad_unify.catalog import APPEARANCE_ROWS, MAX_REGIONS
 from iad_unify.geometry import Letterbox
-from iad_unify.region_expert import pooling
 from iad_unify.region_expert.memory import fuse
-from iad_unify.region_expert.model import ExpertOutput, RegionExpert
+from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.proposals import Proposal, propose, smooth
 
 
@@ -39,13 +38,8 @@ def maps(
 
     `templates` uint8 [B, S, S, 3] lie aligned with the pictures.
     """
-    with torch.inference_mode():
-        squares = [
-            None if planes is None else torch.from_numpy(np.ascontiguousarray(planes)).to(model.mean.device)
-            for planes in (pictures, templates)
-        ]
-        output: ExpertOutput = model(*squares)
-        return output.logits.sigmoid().cpu().numpy(), output.features
+    output = model.look(pictures, templates)
+    return output.logits.sigmoid().cpu().numpy(), output.features
 
 
 def inspect(
@@ -115,12 +109,9 @@ def describe(
         regions = torch.from_numpy(np.stack(masks)).to(features)
         content = torch.from_numpy(letterbox.content()).to(features).expand_as(regions)
         owner = torch.zeros(len(masks), dtype=torch.int64, device=features.device)
-        rows = pooling.pool(features, regions, owner, content)
-        shape_numbers = pooling.shape_numbers(regions)
-        logits = model.type_head(rows, shape_numbers)
-        margins = logits.new_zeros((len(masks), 4))
-        if model.extent_head is not None:
-            margins = model.extent_head(rows, shape_numbers)
+        rows, logits, margins = model.describe(features, regions, owner, content)
+        if margins is None:
+            margins = logits.new_zeros((len(masks), 4))
         return Described(rows.half().cpu().numpy(), logits.float().cpu().numpy(), margins.float().cpu().numpy())
 
 

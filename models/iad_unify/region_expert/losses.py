@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from iad_unify.data.truth import IGNORED
-from iad_unify.region_expert import pooling
 from iad_unify.region_expert.model import ExpertOutput, RegionExpert
 from iad_unify.region_expert.squares import Batch
 
@@ -64,21 +63,19 @@ def region_losses(model: RegionExpert, output: ExpertOutput, batch: Batch, rng: 
     owner = torch.tensor([region.picture for region in regions])
     masks = torch.from_numpy(np.stack([region.mask for region in regions])).float()
     target = torch.tensor([region.kind for region in regions])
-    rows = pooling.pool(output.features, masks, owner, batch.content.float()[owner])
-    shape = pooling.shape_numbers(masks)
-    logits = model.type_head(rows, shape)
+    rows, logits, margins = model.describe(output.features, masks, owner, batch.content.float()[owner])
     hits = (logits.argmax(dim=1) == target).float().mean()
     kind = functional.cross_entropy(logits, target, label_smoothing=0.05)
-    return RegionLosses(kind, _extent_loss(model, rows, shape, regions), float(hits))
+    extent = rows.sum() * 0.0 if margins is None else _extent_loss(margins, regions)
+    return RegionLosses(kind, extent, float(hits))
 
 
-def _extent_loss(model: RegionExpert, rows: Tensor, shape: Tensor, regions: "list[_Region]") -> Tensor:
+def _extent_loss(margins: Tensor, regions: "list[_Region]") -> Tensor:
     known = [index for index, region in enumerate(regions) if region.margins is not None]
-    if model.extent_head is None or not known:
-        return rows.sum() * 0.0
+    if not known:
+        return margins.sum() * 0.0
     target = torch.tensor([regions[index].margins for index in known], dtype=torch.float32)
-    margins = model.extent_head(rows[known], shape[known])
-    return functional.smooth_l1_loss(margins / _MARGIN_PX, target / _MARGIN_PX)
+    return functional.smooth_l1_loss(margins[known] / _MARGIN_PX, target / _MARGIN_PX)
 
 
 class _Region(NamedTuple):

@@ -132,7 +132,7 @@ def patches(model: RegionExpert, pictures: NDArray[np.uint8]) -> Tensor:
     """Patch features [B, C, h, w] of uint8 squares [B, S, S, 3], for `build` and `Memory.score`."""
     with torch.inference_mode():
         squares = torch.from_numpy(np.ascontiguousarray(pictures)).to(model.mean.device)
-        normalised = (squares.permute(0, 3, 1, 2).float() - model.mean) / model.std
+        normalised = model.normalised(squares)
         if model.config.name == "tiny":
             return of_detail(model.detail(normalised))
         return of_backbone(model.backbone(normalised), len(model.backbone.layers))

@@ -8,14 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.checkpoint import CONFIG, TENSORS, CheckpointError, read_config
-from iad_unify.region_expert import backbone
+from iad_unify.region_expert import backbone, pooling
 from iad_unify.region_expert.config import BACKBONES, ExpertConfig
 from iad_unify.region_expert.decoder import Decoder, DetailBranch, ExtentHead, TypeHead
 
@@ -29,6 +31,14 @@ class ExpertOutput(NamedTuple):
 
     logits: Tensor
     features: Tensor
+
+
+class Description(NamedTuple):
+    """Of N regions: appearance rows [N, 2, D], type logits [N, T], margins [N, 4] in pixels if there is a head for them."""
+
+    rows: Tensor
+    type_logits: Tensor
+    margins: Tensor | None
 
 
 class RegionExpert(nn.Module):
@@ -55,14 +65,31 @@ class RegionExpert(nn.Module):
 
         Templates are left out by an expert without a branch for them.
         """
-        picture = self._normalised(pictures)
-        template = None if templates is None or not self.config.template else self._normalised(templates)
+        picture = self.normalised(pictures)
+        template = None if templates is None or not self.config.template else self.normalised(templates)
         logits, features = self.decoder(self.detail(picture, template, has_template), self.backbone(picture))
         return ExpertOutput(logits.float(), features.float())
 
-    def _normalised(self, pictures: Tensor) -> Tensor:
-        """[B, 3, S, S], channels last in memory."""
+    def normalised(self, pictures: Tensor) -> Tensor:
+        """uint8 [B, S, S, 3] as the layers take it: float32 [B, 3, S, S], channels last in memory."""
         return (pictures.permute(0, 3, 1, 2).float() - self.mean) / self.std
+
+    def look(self, pictures: NDArray[np.uint8], templates: NDArray[np.uint8] | None = None) -> ExpertOutput:
+        """`forward` of arrays on the model's device, without gradients."""
+        with torch.inference_mode():
+            squares = [
+                None if planes is None else torch.from_numpy(np.ascontiguousarray(planes)).to(self.mean.device)
+                for planes in (pictures, templates)
+            ]
+            output: ExpertOutput = self(*squares)
+            return output
+
+    def describe(self, features: Tensor, masks: Tensor, owner: Tensor, content: Tensor) -> Description:
+        """What the heads make of regions; arguments as in `pooling.pool`."""
+        rows = pooling.pool(features, masks, owner, content)
+        shape = pooling.shape_numbers(masks)
+        margins = None if self.extent_head is None else self.extent_head(rows, shape)
+        return Description(rows, self.type_head(rows, shape), margins)
 
 
 def create(config: ExpertConfig, source: str | None = None) -> RegionExpert:

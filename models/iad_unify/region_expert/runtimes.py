@@ -56,13 +56,8 @@ class TorchNetwork:
 
     def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
         """See `Network`."""
-        with torch.inference_mode():
-            squares = [
-                None if planes is None else torch.from_numpy(np.ascontiguousarray(planes)).to(self._model.mean.device)
-                for planes in (pictures, templates)
-            ]
-            output = self._model(*squares)
-            return NetworkMaps(output.logits.cpu().numpy(), output.features.cpu().numpy())
+        output = self._model.look(pictures, templates)
+        return NetworkMaps(output.logits.cpu().numpy(), output.features.cpu().numpy())
 
 
 class OnnxNetwork:

@@ -78,11 +78,10 @@ def _best_boxes(model: RegionExpert, held_out: Sequence[Held]) -> tuple[float, f
         boxes, kinds = _truth(labelled, letterbox)
         true += len(kinds)
         for index, (threshold, gap) in enumerate(tried):
-            seen = regions(model, smoothed, features, letterbox, Level(threshold, 0.0, gap, _MOST_REGIONS))
-            order = np.argsort([-proposal.score for proposal in seen.proposals])
-            types = seen.type_logits.argmax(axis=1) if len(order) else np.zeros(0, np.int64)
-            hits[index] += detections.match(seen.boxes[order], types[order], boxes, kinds).sum()
-            found[index] += len(order)
+            level = Level(threshold, 0.0, gap, _MOST_REGIONS, model.config.grow_share)
+            seen = regions(model, smoothed, features, letterbox, level)
+            hits[index] += detections.match(seen.boxes, seen.type_logits.argmax(axis=1), boxes, kinds).sum()
+            found[index] += len(seen.boxes)
     f1 = 2 * hits / np.maximum(found + true, 1)
     best = int(f1.argmax())
     return float(f1[best]), *tried[best]
