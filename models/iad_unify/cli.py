@@ -11,7 +11,7 @@ from iad_unify.defect_editor import commands as defect_editor
 from iad_unify.explainer import commands as explainer
 from iad_unify.procedural import commands as procedural
 from iad_unify.region_expert import commands as region_expert
-from iad_unify.region_expert import export_command
+from iad_unify.region_expert.export import command as export_command
 
 app = typer.Typer(
     no_args_is_help=True, help="Train and evaluate the models of inspectd.", pretty_exceptions_enable=False

@@ -62,7 +62,7 @@ def compare() -> None:
     import torch
     from anomalib.metrics.aupro import _AUPRO  # the metric itself, without the wrapper that reads batches
 
-    from iad_unify.region_expert import metrics, overlap
+    from iad_unify.region_expert.evaluation import metrics, overlap
 
     def ours(limit: float) -> float:
         return overlap.aupro(maps, truths, limit)

@@ -81,7 +81,8 @@ def ours(options: argparse.Namespace) -> dict[str, Run]:
     from iad_unify.checkpoint import CheckpointError
     from iad_unify.geometry import Letterbox
     from iad_unify.procedural import PRODUCTS, draw
-    from iad_unify.region_expert import export, runtimes
+    from iad_unify.region_expert.export import network as export
+    from iad_unify.region_expert.export import runtimes
     from iad_unify.serving.region_expert import RegionExpertService
 
     assert EXPERT_SIZE == SIDE

@@ -29,7 +29,7 @@ from rich.table import Table
 
 from iad_unify.data import pictures, splits
 from iad_unify.data import samples as data_sets
-from iad_unify.region_expert import detections
+from iad_unify.region_expert.evaluation import detections
 from iad_unify.region_expert.template import align
 
 IAD_UNIFY = [sys.executable, "-c", "from iad_unify.cli import main; main()"]

@@ -3,8 +3,8 @@
 How they lie on disk is the matter of `iad_unify.data.layouts`. It opens no picture.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from iad_unify.types import UNKNOWN
@@ -69,6 +69,16 @@ def read(folder: Path) -> list[Sample]:
     from iad_unify.data import layouts  # the layouts build samples, so they come after this module
 
     return layouts.read(folder)
+
+
+def read_all(folders: Sequence[str]) -> list[Sample]:
+    """The samples of all folders; with several, groups are told apart by a `folder:` prefix."""
+    found: list[Sample] = []
+    for folder in folders:
+        part = read(Path(folder))
+        prefix = f"{Path(folder).name}:" if len(folders) > 1 else ""
+        found += [replace(sample, group=prefix + sample.group) for sample in part]
+    return found
 
 
 def types_of(samples: Iterable[Sample]) -> tuple[str, ...]:

@@ -5,8 +5,6 @@ from typing import Annotated
 
 import typer
 
-PROCEDURAL = "procedural"
-
 
 def train(
     data: Annotated[list[str], typer.Option(help="A data set folder, or 'procedural'. May be given more than once.")],
@@ -42,9 +40,9 @@ def train(
 
     from iad_unify.checkpoint import CheckpointError
     from iad_unify.data.samples import DataError
-    from iad_unify.region_expert import recipe
     from iad_unify.region_expert.backbone import UnknownBackboneError
-    from iad_unify.region_expert.training import Plan
+    from iad_unify.region_expert.training import recipe
+    from iad_unify.region_expert.training.trainer import Plan
 
     torch.set_num_threads(threads)
     console = Console()
@@ -82,13 +80,13 @@ def evaluate(
 
     from iad_unify.checkpoint import CheckpointError
     from iad_unify.data.samples import DataError
-    from iad_unify.region_expert import evaluation
+    from iad_unify.region_expert.evaluation import measure
 
     torch.set_num_threads(threads)
     console = Console()
-    order = evaluation.Order(checkpoint, data, out, groups, split, thresholds, pictures, resamples, record, plots)
+    order = measure.Order(checkpoint, data, out, groups, split, thresholds, pictures, resamples, record, plots)
     try:
-        evaluation.evaluate(order, console)
+        measure.evaluate(order, console)
     except (CheckpointError, DataError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(2) from error

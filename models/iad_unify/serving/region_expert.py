@@ -15,8 +15,8 @@ from iad_unify.geometry import Letterbox
 from iad_unify.masks import encode_window
 from iad_unify.region_expert import model as expert
 from iad_unify.region_expert.config import HEADS
+from iad_unify.region_expert.export.runtimes import RUNTIMES, TORCH, Delegating, open_network
 from iad_unify.region_expert.inspection import Inspected, inspect
-from iad_unify.region_expert.runtimes import RUNTIMES, TORCH, Delegating, open_network
 from iad_unify.serving.references import References, names_of
 
 Tensors = dict[str, NDArray[np.generic]]

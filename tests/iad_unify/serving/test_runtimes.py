@@ -11,8 +11,9 @@ from iad_unify import resources
 from iad_unify.checkpoint import CheckpointError, model_version
 from iad_unify.geometry import Letterbox
 from iad_unify.procedural import draw
-from iad_unify.region_expert import export, runtimes
-from iad_unify.region_expert.export import TOLERANCES
+from iad_unify.region_expert.export import network as export
+from iad_unify.region_expert.export import runtimes
+from iad_unify.region_expert.export.network import TOLERANCES
 from iad_unify.serving.region_expert import RegionExpertService, Tensors
 
 

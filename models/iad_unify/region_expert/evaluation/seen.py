@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.data.samples import Box
-from iad_unify.region_expert.boxes import Detection
-from iad_unify.region_expert.overlap import Judged
+from iad_unify.region_expert.evaluation.boxes import Detection
+from iad_unify.region_expert.evaluation.overlap import Judged
 
 Mask = NDArray[np.bool_]
 

@@ -10,9 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from iad_unify.region_expert import metrics
-from iad_unify.region_expert.seen import Defect, Seen
-from iad_unify.region_expert.subjects import Case
+from iad_unify.region_expert.evaluation import metrics
+from iad_unify.region_expert.evaluation.seen import Defect, Seen
+from iad_unify.region_expert.evaluation.subjects import Case
 
 _WORST = 6  # of each kind
 _SIDE_PX = 256  # of a picture on the sheet

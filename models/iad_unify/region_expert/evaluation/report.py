@@ -10,9 +10,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from iad_unify.region_expert import boxes, detections, metrics, overlap
-from iad_unify.region_expert.resampling import Numbers, Resampling, Value, percentiles
-from iad_unify.region_expert.seen import Levels, Seen
+from iad_unify.region_expert.evaluation import boxes, detections, metrics, overlap
+from iad_unify.region_expert.evaluation.resampling import Numbers, Resampling, Value, percentiles
+from iad_unify.region_expert.evaluation.seen import Levels, Seen
 
 #: False-positive rates up to which AUPRO is integrated.
 AUPRO_LIMITS = {"aupro_30": 0.3, "aupro_05": 0.05}

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from iad_unify.checkpoint import Card, CheckpointError
-from iad_unify.region_expert import boxes, detections, metrics, report
-from iad_unify.region_expert.seen import Levels, Seen
+from iad_unify.region_expert.evaluation import boxes, detections, metrics, report
+from iad_unify.region_expert.evaluation.seen import Levels, Seen
 
 #: `Levels.source` when nothing was chosen here.
 CARD = "the checkpoint's card"

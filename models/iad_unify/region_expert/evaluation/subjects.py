@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.data import pictures, splits, truth
-from iad_unify.data.samples import Box, DataError, Sample
+from iad_unify.data.samples import Box, DataError, Sample, read_all
 from iad_unify.procedural import draw_random
-from iad_unify.region_expert.recipe import PROCEDURAL, TEST_STREAM, gather
+from iad_unify.region_expert.drawn import PROCEDURAL, TEST_STREAM
 
 Mask = NDArray[np.bool_]
 _DRAWN_SIDE_PX = 256
@@ -61,7 +61,7 @@ def of_folder(folder: str, groups: Path | None, part: str, chosen_on: str | None
     measured. Raises DataError when there is no such part or it is empty, or when thresholds would be chosen on the
     very part that is measured.
     """
-    samples = gather([folder])
+    samples = read_all([folder])
     divided = groups is not None or any(sample.part for sample in samples)
     if divided and chosen_on == part:
         raise DataError(part, "thresholds are never chosen on the part that is measured; use --thresholds card")

@@ -13,8 +13,8 @@ from iad_unify.geometry import Letterbox
 from iad_unify.region_expert.inspection import inspect
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.squares import Labelled
-from iad_unify.region_expert.training import Progressed
-from iad_unify.region_expert.validation import Held
+from iad_unify.region_expert.training.trainer import Progressed
+from iad_unify.region_expert.training.validation import Held
 
 _TRUTH, _FOUND = (0, 255, 0), (255, 0, 0)  # RGB
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from iad_unify.catalog import REGION_EXPERT
 from iad_unify.region_expert.config import ExpertConfig
 from iad_unify.region_expert.decoder import STRIDE
-from iad_unify.region_expert.runtimes import PLAIN, PLAN_MODEL, Record
+from iad_unify.region_expert.export.runtimes import PLAIN, PLAN_MODEL, Record
 
 SCRIPT = "build-plan.sh"
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from iad_unify.region_expert import boxes, detections, metrics, report
-from iad_unify.region_expert.seen import Defect, Levels, Seen
+from iad_unify.region_expert.evaluation import boxes, detections, metrics, report
+from iad_unify.region_expert.evaluation.seen import Defect, Levels, Seen
 
 
 def per_type(seen: Sequence[Seen], levels: Levels) -> dict[str, dict[str, Any]]:

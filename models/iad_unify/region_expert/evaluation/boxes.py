@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.data.samples import Box
-from iad_unify.region_expert import detections
+from iad_unify.region_expert.evaluation import detections
 
 #: The same for mean AP: "at least 0.5", said as "larger than".
 HALF_IOU = float(np.nextafter(0.5, 0))

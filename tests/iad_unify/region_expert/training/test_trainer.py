@@ -9,9 +9,10 @@ import typer
 
 from iad_unify.checkpoint import model_version, read_card
 from iad_unify.data import splits
-from iad_unify.region_expert import commands, training
-from iad_unify.region_expert.sampling import ProceduralSource
+from iad_unify.region_expert import commands
 from iad_unify.region_expert.squares import Labelled
+from iad_unify.region_expert.training import trainer as training
+from iad_unify.region_expert.training.sampling import ProceduralSource
 
 
 @pytest.fixture(scope="module")

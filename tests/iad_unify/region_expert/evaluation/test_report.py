@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from iad_unify.data.samples import Box
-from iad_unify.region_expert import boxes, breakdown, levels, metrics, report
-from iad_unify.region_expert.boxes import Detection
-from iad_unify.region_expert.resampling import Resampling
-from iad_unify.region_expert.seen import Defect, Levels, Seen
+from iad_unify.region_expert.evaluation import boxes, breakdown, levels, metrics, report
+from iad_unify.region_expert.evaluation.boxes import Detection
+from iad_unify.region_expert.evaluation.resampling import Resampling
+from iad_unify.region_expert.evaluation.seen import Defect, Levels, Seen
 
 AT = Levels(0.5, 0.5, 0.5, "by hand")
 

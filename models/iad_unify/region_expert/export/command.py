@@ -33,8 +33,8 @@ def export(
     ] = Precision.F32,
 ) -> None:
     """Write a region expert's network for another runtime; what answers otherwise than torch is not written."""
-    from iad_unify.region_expert import export as exporting
-    from iad_unify.region_expert.runtimes import folder_of
+    from iad_unify.region_expert.export import network as exporting
+    from iad_unify.region_expert.export.runtimes import folder_of
 
     try:
         record = exporting.export(checkpoint, runtime, out, precision)

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iad_unify.region_expert import metrics
+from iad_unify.region_expert.evaluation import metrics
 
 Mask = NDArray[np.bool_]
 

@@ -21,9 +21,8 @@ from torch import Tensor, nn
 from iad_unify.checkpoint import CheckpointError, model_version
 from iad_unify.procedural import PRODUCTS, draw
 from iad_unify.region_expert import model as expert
-from iad_unify.region_expert.folding import folded
-from iad_unify.region_expert.model import RegionExpert
-from iad_unify.region_expert.runtimes import (
+from iad_unify.region_expert.export.folding import folded
+from iad_unify.region_expert.export.runtimes import (
     ONNXRUNTIME,
     OPENVINO,
     PLAIN,
@@ -38,7 +37,8 @@ from iad_unify.region_expert.runtimes import (
     TorchNetwork,
     folder_of,
 )
-from iad_unify.region_expert.tensorrt import write_steps
+from iad_unify.region_expert.export.tensorrt import write_steps
+from iad_unify.region_expert.model import RegionExpert
 
 #: Antialiased resizing, which a backbone of patch 14 needs, came with 18.
 OPSET = 18

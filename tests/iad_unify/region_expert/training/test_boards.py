@@ -10,10 +10,11 @@ import torch
 
 from iad_unify.data import samples, splits
 from iad_unify.data.samples import Sample
-from iad_unify.region_expert import commands, losses, model
+from iad_unify.region_expert import commands, model
 from iad_unify.region_expert.config import ExpertConfig
 from iad_unify.region_expert.squares import collate, open_sample
-from iad_unify.region_expert.variation import crop, vary
+from iad_unify.region_expert.training import losses
+from iad_unify.region_expert.training.variation import crop, vary
 
 TYPES = ("open", "spur")
 

@@ -17,8 +17,10 @@ from typer.testing import CliRunner
 from iad_unify.checkpoint import CheckpointError, model_version
 from iad_unify.cli import app
 from iad_unify.procedural import draw
-from iad_unify.region_expert import export, model, runtimes
+from iad_unify.region_expert import model
 from iad_unify.region_expert.config import HEADS, ExpertConfig
+from iad_unify.region_expert.export import network as export
+from iad_unify.region_expert.export import runtimes
 
 SIDE = 64
 

@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from iad_unify.data.samples import Sample
 from iad_unify.data.truth import UNTYPED
-from iad_unify.region_expert.sampling import ProceduralSource, SampleSource, make_batch
 from iad_unify.region_expert.squares import Labelled, open_sample
-from iad_unify.region_expert.variation import crop, emphasise, vary
+from iad_unify.region_expert.training.sampling import ProceduralSource, SampleSource, make_batch
+from iad_unify.region_expert.training.variation import crop, emphasise, vary
 from iad_unify.types import DEFECT_TYPES
 
 

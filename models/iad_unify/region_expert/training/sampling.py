@@ -14,7 +14,7 @@ from iad_unify.data.samples import Sample
 from iad_unify.data.truth import UNTYPED
 from iad_unify.procedural import draw_random
 from iad_unify.region_expert.squares import Batch, Labelled, collate, open_sample
-from iad_unify.region_expert.variation import crop, emphasise, vary, with_anomaly
+from iad_unify.region_expert.training.variation import crop, emphasise, vary, with_anomaly
 
 #: Pictures are kept decoded up to this; beyond it they are read again.
 _OPENED_BYTES = 3 << 30

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from iad_unify.region_expert import metrics
+from iad_unify.region_expert.evaluation import metrics
 
 
 def _counts(scores: NDArray[np.float64], truth: NDArray[np.bool_], threshold: float) -> tuple[int, int]:

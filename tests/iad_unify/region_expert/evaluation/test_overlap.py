@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from iad_unify.region_expert import metrics, overlap
+from iad_unify.region_expert.evaluation import metrics, overlap
 
 Mask = NDArray[np.bool_]
 

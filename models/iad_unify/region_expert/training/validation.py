@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.geometry import Letterbox
-from iad_unify.region_expert import detections, metrics
+from iad_unify.region_expert.evaluation import detections, metrics
 from iad_unify.region_expert.inspection import Level, maps, regions
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.proposals import smooth

@@ -16,11 +16,12 @@ from rich.progress import track
 from rich.table import Table
 
 from iad_unify.checkpoint import Card, Figure, model_version, read_card, write_card
-from iad_unify.region_expert import breakdown, levels, model, plots, report, subjects
-from iad_unify.region_expert.looking import look
-from iad_unify.region_expert.resampling import Resampling, Value
-from iad_unify.region_expert.seen import Levels, Seen
-from iad_unify.region_expert.subjects import Subject, Subjects
+from iad_unify.region_expert import model
+from iad_unify.region_expert.evaluation import breakdown, levels, plots, report, subjects
+from iad_unify.region_expert.evaluation.looking import look
+from iad_unify.region_expert.evaluation.resampling import Resampling, Value
+from iad_unify.region_expert.evaluation.seen import Levels, Seen
+from iad_unify.region_expert.evaluation.subjects import Subject, Subjects
 
 #: Always in the report, null where the pictures do not allow them.
 HEADLINE = ("image_auroc", "pixel_auroc", "pixel_ap", "f1_max", *report.AUPRO_LIMITS, "iou")

@@ -5,13 +5,13 @@ from numpy.typing import NDArray
 
 from iad_unify.data.truth import tight
 from iad_unify.geometry import Letterbox
-from iad_unify.region_expert.boxes import Detection
+from iad_unify.region_expert.evaluation.boxes import Detection
+from iad_unify.region_expert.evaluation.seen import Defect, Seen
+from iad_unify.region_expert.evaluation.subjects import Subject
 from iad_unify.region_expert.inspection import Inspected, Level, describe, maps, regions
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.proposals import resample, smooth
-from iad_unify.region_expert.seen import Defect, Seen
 from iad_unify.region_expert.squares import read_template
-from iad_unify.region_expert.subjects import Subject
 
 #: Smallest overlap (IoU) at which a region counts as having found a defect.
 FOUND_IOU = 0.1

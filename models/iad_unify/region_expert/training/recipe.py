@@ -14,19 +14,16 @@ from iad_unify.checkpoint import CONFIG, Card, Figure, write_card
 from iad_unify.data import samples as data_sets
 from iad_unify.data import splits
 from iad_unify.data.samples import DataError, Sample
-from iad_unify.geometry import Letterbox
-from iad_unify.procedural import draw_random
-from iad_unify.region_expert import figures, model, validation
+from iad_unify.region_expert import model
 from iad_unify.region_expert.config import BACKBONES, EXTENT, HEADS, ExpertConfig
-from iad_unify.region_expert.sampling import MixedSource, ProceduralSource, SampleSource, Source
-from iad_unify.region_expert.squares import Labelled, open_sample
-from iad_unify.region_expert.training import Plan, Progressed, Trainer
-from iad_unify.region_expert.variation import with_anomaly
+from iad_unify.region_expert.drawn import PROCEDURAL, VALIDATION_STREAM, drawn_square
+from iad_unify.region_expert.squares import open_sample
+from iad_unify.region_expert.training import figures, validation
+from iad_unify.region_expert.training.sampling import MixedSource, ProceduralSource, SampleSource, Source
+from iad_unify.region_expert.training.trainer import Plan, Progressed, Trainer
+from iad_unify.region_expert.training.variation import with_anomaly
 from iad_unify.types import DEFECT_TYPES
 
-PROCEDURAL = "procedural"
-#: First number of the seed of held-out drawings: training uses the plan's seed and step and cannot meet these.
-VALIDATION_STREAM, TEST_STREAM = 7_000_001, 7_000_002
 _VALIDATION_SHARE = 0.2  # of the groups that are learnt from
 _DRAWN_VALIDATION = 240
 _SHEET = 24  # pictures on the overlay sheet
@@ -51,7 +48,7 @@ class Order:
 def train(order: Order, plan: Plan, console: Console) -> Card:
     """Carry the order out. Raises DataError, CheckpointError, or OSError for a backbone that is not there."""
     drawn = PROCEDURAL in order.data
-    found = gather([name for name in order.data if name != PROCEDURAL])
+    found = data_sets.read_all([name for name in order.data if name != PROCEDURAL])
     slugs = _slugs([] if order.good_only else found, drawn)
     order.out.mkdir(parents=True, exist_ok=True)
     split = _split(found, order, plan.seed)
@@ -66,16 +63,6 @@ def train(order: Order, plan: Plan, console: Console) -> Card:
         console.print(f"going on from step {trainer.done.step}")
     trainer.run()
     return _finish(order, plan, trainer, held_out, console)
-
-
-def gather(folders: Sequence[str]) -> list[Sample]:
-    """The samples of all folders; with several, groups are told apart by a `folder:` prefix."""
-    found: list[Sample] = []
-    for folder in folders:
-        part = data_sets.read(Path(folder))
-        prefix = f"{Path(folder).name}:" if len(folders) > 1 else ""
-        found += [replace(sample, group=prefix + sample.group) for sample in part]
-    return found
 
 
 def _slugs(found: Sequence[Sample], drawn: bool) -> tuple[str, ...]:
@@ -147,16 +134,6 @@ def _held_out(
         found += [drawn_square(VALIDATION_STREAM, index, config) for index in range(_DRAWN_VALIDATION)]
     order = np.random.default_rng(0).permutation(len(found))  # the first ones are looked at during training
     return [found[index] for index in order]
-
-
-def drawn_square(stream: int, index: int, config: ExpertConfig) -> validation.Held:
-    """Drawing number `index` of a held-out stream."""
-    drawing = draw_random(np.random.default_rng([stream, index]), config.size, good_share=0.4)
-    labels = np.zeros((config.size, config.size), dtype=np.uint8)
-    for defect in drawing.defects:
-        labels[defect.mask] = 1 + config.type_slugs.index(defect.defect_type)
-    labelled = Labelled(drawing.image, labels, np.ones_like(labels, dtype=bool))
-    return labelled, Letterbox.fit(config.size, config.size, config.size)
 
 
 def _finish(order: Order, plan: Plan, trainer: Trainer, held_out: Sequence[validation.Held], console: Console) -> Card:

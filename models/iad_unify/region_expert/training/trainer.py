@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from iad_unify.catalog import EXPERT_SIZE
 from iad_unify.checkpoint import CheckpointError
-from iad_unify.region_expert import validation
-from iad_unify.region_expert.losses import anomaly_loss, region_losses
 from iad_unify.region_expert.model import RegionExpert
-from iad_unify.region_expert.sampling import Source, make_batch
+from iad_unify.region_expert.training import validation
+from iad_unify.region_expert.training.losses import anomaly_loss, region_losses
+from iad_unify.region_expert.training.sampling import Source, make_batch
 
 _WARM_UP_STEPS = 100
 _SAVE_EVERY_S = 120.0

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from iad_unify.procedural import draw
-from iad_unify.region_expert import folding
 from iad_unify.region_expert.config import ExpertConfig
 from iad_unify.region_expert.decoder import CONTRAST_SCALES
+from iad_unify.region_expert.export import folding
 from iad_unify.region_expert.model import RegionExpert
 
 

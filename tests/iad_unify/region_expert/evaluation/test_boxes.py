@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from iad_unify.data.samples import Box
-from iad_unify.region_expert import boxes
-from iad_unify.region_expert.boxes import Detection
-from iad_unify.region_expert.detections import LEAST_IOU
+from iad_unify.region_expert.evaluation import boxes
+from iad_unify.region_expert.evaluation.boxes import Detection
+from iad_unify.region_expert.evaluation.detections import LEAST_IOU
 
 OPEN, SHORT = Box(0, 0, 10, 10, "open"), Box(50, 50, 60, 60, "short")
 

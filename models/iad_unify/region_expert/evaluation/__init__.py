@@ -1,0 +1,1 @@
+"""Measuring a region expert on pictures that it has not learnt from."""

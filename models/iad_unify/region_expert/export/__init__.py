@@ -1,0 +1,1 @@
+"""The region expert's network in other runtimes, and what writes it there."""

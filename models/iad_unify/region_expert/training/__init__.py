@@ -1,0 +1,1 @@
+"""Training a region expert: where pictures come from, what is learnt, the loop and its files."""
