@@ -84,6 +84,7 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
             lr=plan.learning_rate,
+            fused=self.accelerator.device.type == "cuda",
         )
 
     def share_done(self) -> float:
@@ -175,14 +176,10 @@ class Trainer:
     @torch.no_grad()
     def _average(self) -> None:
         decay = min(0.998, (1 + self.done.step) / (10 + self.done.step))
-        source: dict[str, Tensor] = self.model.state_dict()
-        for name, value in self.averaged.state_dict().items():
-            if name.startswith("backbone."):
-                continue
-            if value.is_floating_point():
-                value.lerp_(source[name], 1 - decay)
-            else:
-                value.copy_(source[name])
+        pairs = zip(self.averaged.parameters(), self.model.parameters(), strict=True)
+        # only what is trained moves: the backbone is frozen, and group norm keeps no statistics
+        kept, current = zip(*((old, new) for old, new in pairs if new.requires_grad), strict=True)
+        torch._foreach_lerp_(list(kept), list(current), 1 - decay)
 
     def _check(self, text: str) -> None:
         started = time.monotonic()
