@@ -7,7 +7,8 @@ of its own while the gradients are averaged.
 import copy
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -107,8 +108,11 @@ class Trainer:
                 self.save_state()
 
     def _steps(self, rng: np.random.Generator, progress: Progress, task: TaskID) -> None:
+        with closing(batches(self.source, self._course(), self.share_done)) as supply:
+            self._learn(supply, rng, progress, task)
+
+    def _learn(self, supply: Iterator[Batch], rng: np.random.Generator, progress: Progress, task: TaskID) -> None:
         saved = checked = self.done.seconds
-        supply = batches(self.source, self._course(), self.share_done)
         while self._share_done_everywhere() < 1.0:
             started = time.monotonic()
             losses = self._step(next(supply), rng)
