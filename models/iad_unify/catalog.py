@@ -12,8 +12,8 @@ EXPERT_SIZE = 256
 MAX_REGIONS = 16
 #: What an expert says, among other words, of a REFERENCE that it cannot use.
 CALIBRATE_AGAIN = "calibrate again with good parts"
-#: Appearance rows per region: the mean inside it and the mean over the ring around it.
-APPEARANCE_ROWS = 2
+#: Appearance rows per region: the mean inside it, the mean over the ring around it, and what a close look at it gives.
+APPEARANCE_ROWS = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,8 @@ Mask = NDArray[np.bool_]
 
 #: Label of a pixel without a defect; 1 + index is a type.
 GOOD = 0
+#: Label of a pixel of an anomaly that was made up and is of no type.
+MADE_UP = 253
 #: Label of a pixel that nobody can tell: neither training nor evaluation should count it.
 IGNORED = 254
 #: Label of an anomalous pixel whose type nobody knows.

@@ -145,7 +145,7 @@ def spoken_types(drawn: str, logits: NDArray[np.float32]) -> tuple[tuple[str, fl
 
     So the answer to learn is one that the verifier, who knows the logits only, accepts.
     """
-    likely = likely_types(probabilities_of(logits, DEFECT_TYPES))
+    likely = likely_types(probabilities_of(logits, (*DEFECT_TYPES, UNKNOWN)))
     found = [pair for pair in likely if pair[0] == drawn]
     if not found or drawn == UNKNOWN:
         return likely

@@ -115,7 +115,7 @@ def _questions(frame: int, sighting: Sighting, seed: int) -> Iterator[Asked]:
             if one.kind in (QuestionKind.TYPE, QuestionKind.LOCATION, QuestionKind.SIZE, QuestionKind.COUNT):
                 yield Asked(frame, "none", _asking(one.question, _limited(oracle, 0)), one, truth)
         yield Asked(frame, "oracle", _asking(ALERT_QUESTION, oracle), None, truth)
-    facts = facts_of(predicted.rles, predicted.type_logits, DEFECT_TYPES)
+    facts = facts_of(predicted.rles, predicted.type_logits, (*DEFECT_TYPES, UNKNOWN))
     if facts.regions:
         for one in examples(facts, rng, held_out=True):
             yield Asked(frame, "predicted", _asking(one.question, predicted), one, facts)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from iad_unify.catalog import EXPERT_SIZE
@@ -17,7 +16,7 @@ from iad_unify.geometry import Letterbox, geometry_of_mask
 from iad_unify.masks import Rle, decode, encode, encode_window
 from iad_unify.procedural import Drawing, DrawnDefect, draw_random
 from iad_unify.region_expert import model as expert
-from iad_unify.region_expert.inspection import describe, maps
+from iad_unify.region_expert.inspection import Frame, describe, maps
 from iad_unify.region_expert.proposals import propose, smooth
 from iad_unify.types import UNKNOWN
 
@@ -35,7 +34,7 @@ class Regions:
 
     appearance: NDArray[np.float16]  # [R, K, D]
     geometry: NDArray[np.float32]  # [R, 5]
-    type_logits: NDArray[np.float32]  # [R, T], the expert's
+    type_logits: NDArray[np.float32]  # [R, T + 1], the expert's
     rles: tuple[Rle, ...]  # on the frame
     drawn_types: tuple[str, ...]  # what was drawn there; `unknown` where nothing was
 
@@ -69,7 +68,7 @@ class Spotter:
         squares = [box.apply(one.image) for box, one in zip(boxes, drawings, strict=True)]
         raw, features = maps(self.model, np.stack(squares))
         return [
-            self._sighting(drawing, box, raw[index], features[index : index + 1])
+            self._sighting(drawing, Frame(squares[index], box, features[index : index + 1]), raw[index])
             for index, (drawing, box) in enumerate(zip(drawings, boxes, strict=True))
         ]
 
@@ -77,24 +76,22 @@ class Spotter:
         drawing = draw_random(rng, EXPERT_SIZE, good_share=self._good_share)
         return cropped(drawing, rng) if rng.random() < 0.4 else drawing
 
-    def _sighting(self, drawing: Drawing, box: Letterbox, raw: NDArray[np.float32], features: torch.Tensor) -> Sighting:
-        smoothed = smooth(raw, box, self.model.config.smoothing_px)
+    def _sighting(self, drawing: Drawing, frame: Frame, raw: NDArray[np.float32]) -> Sighting:
+        smoothed = smooth(raw, frame.letterbox, self.model.config.smoothing_px)
         height, width = drawing.image.shape[:2]
         return Sighting(
             drawing.product,
             width,
             height,
-            self._oracle(drawing, box, smoothed, features),
-            self._predicted(drawing, box, smoothed, features),
+            self._oracle(drawing, frame, smoothed),
+            self._predicted(drawing, frame, smoothed),
         )
 
-    def _oracle(
-        self, drawing: Drawing, box: Letterbox, smoothed: NDArray[np.float32], features: torch.Tensor
-    ) -> Regions:
-        squares = [box.apply_mask(defect.mask) for defect in drawing.defects]
+    def _oracle(self, drawing: Drawing, frame: Frame, smoothed: NDArray[np.float32]) -> Regions:
+        squares = [frame.letterbox.apply_mask(defect.mask) for defect in drawing.defects]
         order = sorted(range(len(squares)), key=lambda index: -float(smoothed[squares[index]].max()))
         defects = [drawing.defects[index] for index in order]
-        appearance, logits, _ = describe(self.model, features, [squares[index] for index in order], box)
+        appearance, logits, _ = describe(self.model, frame, [squares[index] for index in order])
         return Regions(
             appearance,
             _stacked([geometry_of_mask(defect.mask) for defect in defects]),
@@ -103,11 +100,10 @@ class Spotter:
             tuple(defect.defect_type for defect in defects),
         )
 
-    def _predicted(
-        self, drawing: Drawing, box: Letterbox, smoothed: NDArray[np.float32], features: torch.Tensor
-    ) -> Regions:
+    def _predicted(self, drawing: Drawing, frame: Frame, smoothed: NDArray[np.float32]) -> Regions:
+        box = frame.letterbox
         proposals = propose(smoothed, box, self._threshold, MIN_AREA_PX)
-        appearance, logits, _ = describe(self.model, features, [proposal.square for proposal in proposals], box)
+        appearance, logits, _ = describe(self.model, frame, [proposal.square for proposal in proposals])
         rles = tuple(encode_window(one.mask, one.x, one.y, box.width, box.height) for one in proposals)
         return Regions(
             appearance,

@@ -84,18 +84,21 @@ class Facts:
 def likely_types(probabilities: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
     """The likely types of calibrated probabilities, the most probable first; `unknown` is added when none is clear.
 
-    Raises ValueError for an empty mapping.
+    It is also added when the expert itself holds `unknown` for more probable than any type. Raises ValueError for an
+    empty mapping.
     """
     if not probabilities:
         raise ValueError("a region needs at least one type probability")
     ranked = sorted(probabilities.items(), key=lambda pair: (-pair[1], pair[0]))
-    kept, mass = [ranked[0]], ranked[0][1]
-    for slug, probability in ranked[1:]:
+    strange = ranked[0][0] == UNKNOWN or ranked[0][1] < CLEAR_FROM
+    named = [pair for pair in ranked if pair[0] != UNKNOWN]
+    kept, mass = named[:1], sum(probability for _, probability in named[:1])
+    for slug, probability in named[1:]:
         if mass >= LIKELY_MASS or probability < LIKELY_FLOOR:
             break
         kept.append((slug, probability))
         mass += probability
-    if ranked[0][1] < CLEAR_FROM and all(slug != UNKNOWN for slug, _ in kept):
+    if strange or not kept:
         kept.append((UNKNOWN, max(0.0, 1.0 - mass)))
     return tuple((slug, float(probability)) for slug, probability in kept)
 

@@ -29,6 +29,11 @@ def train(
     crop_share: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of the training on crops.")] = 0.5,
     seed: Annotated[int, typer.Option(help="Seed of the split and of the training.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes that make batches; 0 makes them between the steps.")
+    ] = 0,
+    device: Annotated[str, typer.Option(help="auto (a GPU where there is one) or cpu.")] = "auto",
+    precision: Annotated[str, typer.Option(help="bf16 (mixed) or f32.")] = "bf16",
     good_only: Annotated[
         bool, typer.Option("--good-only", help="Learn from the good pictures alone, with synthetic anomalies on them.")
     ] = False,
@@ -47,7 +52,11 @@ def train(
     torch.set_num_threads(threads)
     console = Console()
     limit = minutes if minutes or steps else 25.0
-    plan = Plan(out / "state", limit, steps, batch, seed=seed, crop=crop, crop_share=crop_share)
+    plan = Plan(
+        out / "state", limit, steps, batch, seed=seed, crop=crop, crop_share=crop_share,
+        bf16=_one_of("--precision", precision, "bf16", "f32") == "bf16",
+        workers=workers, on_cpu=_one_of("--device", device, "auto", "cpu") == "cpu",
+    )  # fmt: skip
     order = recipe.Order(tuple(data), out, config, backbone or None, init, groups, train_share, size, good_only, resume)
     try:
         recipe.train(order, plan, console)
@@ -71,6 +80,7 @@ def evaluate(
     pictures: Annotated[int, typer.Option(min=2, help="Pictures of a procedural set.")] = 400,
     resamples: Annotated[int, typer.Option(min=10, help="Bootstrap resamples (by group).")] = 500,
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
+    device: Annotated[str, typer.Option(help="auto (a GPU where there is one) or cpu.")] = "cpu",
     record: Annotated[bool, typer.Option("--record", help="Write the figures into the checkpoint's card.")] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder for curves, bars and the worst pictures.")] = None,
 ) -> None:
@@ -84,9 +94,16 @@ def evaluate(
 
     torch.set_num_threads(threads)
     console = Console()
-    order = measure.Order(checkpoint, data, out, groups, split, thresholds, pictures, resamples, record, plots)
+    _one_of("--device", device, "auto", "cpu")
+    order = measure.Order(checkpoint, data, out, groups, split, thresholds, pictures, resamples, record, plots, device)
     try:
         measure.evaluate(order, console)
     except (CheckpointError, DataError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(2) from error
+
+
+def _one_of(option: str, value: str, *allowed: str) -> str:
+    if value not in allowed:
+        raise typer.BadParameter(f"{value!r} is none of {', '.join(allowed)}", param_hint=option)
+    return value

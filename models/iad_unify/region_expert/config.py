@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from iad_unify.catalog import EXPERT_SIZE
-from iad_unify.types import DEFECT_TYPES
+from iad_unify.types import DEFECT_TYPES, UNKNOWN
 
 #: The heads that serving needs; a checkpoint lists those that were trained and serves no others.
 HEADS: tuple[str, ...] = ("anomaly", "type")
@@ -43,7 +43,7 @@ class ExpertConfig:
     """Shape of a region expert. `backbone` is a Dinov2 (or Dinov2WithRegisters) configuration as a dict."""
 
     name: str = "tiny"
-    size: int = EXPERT_SIZE  # side of the square input, pixels; a multiple of 32
+    size: int = EXPERT_SIZE  # side of the square input, pixels; a multiple of 64
     backbone: Mapping[str, Any] = field(default_factory=lambda: dict(TINY_BACKBONE))
     backbone_layers: tuple[int, ...] = (1, 2)  # hidden states taken, 0 is the patch embedding
     widths: tuple[int, ...] = (32, 64, 96, 128)  # detail branch, at strides 4, 8, 16, 32
@@ -55,6 +55,11 @@ class ExpertConfig:
     grow_share: float = 1.0  # a region grows down to this share of the threshold that it must reach somewhere
     merge_gap_px: int = MERGE_GAP_PX  # parts nearer than this are one region, pixels of the square
     trained_heads: tuple[str, ...] = ()
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """What the type head chooses from: the types, and last that it is none of them."""
+        return (*self.type_slugs, UNKNOWN)
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-ready values."""

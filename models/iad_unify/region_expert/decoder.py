@@ -19,7 +19,7 @@ _NORM_GROUPS = 8
 #: Stride of the finest map, which is also the one that tokens are pooled from; pixels.
 STRIDE = 4
 #: Sides of the neighbourhoods that a pixel is compared with, pixels, and what brings the difference to unit size.
-CONTRAST_SCALES, CONTRAST_GAIN = (4, 16, 32), 2.0
+CONTRAST_SCALES, CONTRAST_GAIN = (4, 16, 32, 64), 2.0
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
@@ -49,7 +49,7 @@ class Residual(nn.Module):
 
 
 class LocalContrast(nn.Module):
-    """[B, 3, S, S] to [B, 12, S, S]: the picture, and how each pixel stands out from its surroundings at three scales.
+    """[B, 3, S, S] to [B, 15, S, S]: the picture, and how each pixel stands out from its surroundings at four scales.
 
     What a defect is lies in the difference to its surroundings, not in a product's own colour and light. Given only the
     picture, a small network spends its first thousands of steps on finding this out: at equal steps (100) on drawings it

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from iad_unify.catalog import APPEARANCE_ROWS, MAX_REGIONS
 from iad_unify.geometry import Letterbox
 from iad_unify.region_expert.memory import fuse
-from iad_unify.region_expert.model import RegionExpert
+from iad_unify.region_expert.model import RegionExpert, Scene
 from iad_unify.region_expert.proposals import Proposal, propose, smooth
 
 
@@ -22,7 +22,7 @@ class Inspected:
     smoothed: NDArray[np.float32]  # [S, S] probability map; 0 on the padding
     proposals: tuple[Proposal, ...]  # by descending score
     appearance: NDArray[np.float16]  # [R, K, D]
-    type_logits: NDArray[np.float32]  # [R, T]
+    type_logits: NDArray[np.float32]  # [R, T + 1], of the configuration's answers
     boxes: NDArray[np.float32]  # [R, 4]: x0, y0, x1, y1, original pixels, as a person would draw them
 
     @property
@@ -65,8 +65,19 @@ def inspect(
         smoothed = smooth(probability, letterbox, model.config.smoothing_px)
         config = model.config
         level = Level(thresholds[index], min_areas_px[index], config.merge_gap_px, limit, config.grow_share)
-        found.append(regions(model, smoothed, features[index : index + 1], letterbox, level))
+        template = None if templates is None else templates[index]
+        frame = Frame(pictures[index], letterbox, features[index : index + 1], template)
+        found.append(regions(model, smoothed, frame, level))
     return found
+
+
+class Frame(NamedTuple):
+    """One frame as the heads see it: the square uint8 [S, S, 3], its features [1, D, h, w], the aligned template if any."""
+
+    square: NDArray[np.uint8]
+    letterbox: Letterbox
+    features: torch.Tensor
+    template: NDArray[np.uint8] | None = None
 
 
 class Level(NamedTuple):
@@ -79,12 +90,11 @@ class Level(NamedTuple):
     grow_share: float = 1.0
 
 
-def regions(
-    model: RegionExpert, smoothed: NDArray[np.float32], features: torch.Tensor, letterbox: Letterbox, level: Level
-) -> Inspected:
-    """The regions of one frame from its smoothed map [S, S] and its features [1, D, h, w]."""
+def regions(model: RegionExpert, smoothed: NDArray[np.float32], frame: Frame, level: Level) -> Inspected:
+    """The regions of one frame from its smoothed map [S, S]."""
+    letterbox = frame.letterbox
     proposals = propose(smoothed, letterbox, *level)
-    described = describe(model, features, [proposal.square for proposal in proposals], letterbox)
+    described = describe(model, frame, [proposal.square for proposal in proposals])
     boxes = _boxes(proposals, described.margins / letterbox.scale, letterbox)
     return Inspected(smoothed, tuple(proposals), described.appearance, described.type_logits, boxes)
 
@@ -93,26 +103,31 @@ class Described(NamedTuple):
     """What the heads say of R regions."""
 
     appearance: NDArray[np.float16]  # [R, K, D]
-    type_logits: NDArray[np.float32]  # [R, T]
+    type_logits: NDArray[np.float32]  # [R, T + 1], of the configuration's answers
     margins: NDArray[np.float32]  # [R, 4], pixels of the square; 0 without a head for them
 
 
-def describe(
-    model: RegionExpert, features: torch.Tensor, masks: Sequence[NDArray[np.bool_]], letterbox: Letterbox
-) -> Described:
-    """Of masks [S, S] of one frame; features [1, D, h, w]."""
+def describe(model: RegionExpert, frame: Frame, masks: Sequence[NDArray[np.bool_]]) -> Described:
+    """Of masks [S, S] of one frame."""
     if not masks:
         shape = (0, APPEARANCE_ROWS, model.config.token_dim)
-        types = len(model.config.type_slugs)
+        types = len(model.config.answers)
         return Described(np.zeros(shape, np.float16), np.zeros((0, types), np.float32), np.zeros((0, 4), np.float32))
     with torch.inference_mode():
+        features = frame.features
         regions = torch.from_numpy(np.stack(masks)).to(features)
-        content = torch.from_numpy(letterbox.content()).to(features).expand_as(regions)
+        content = torch.from_numpy(frame.letterbox.content()).to(features).expand_as(regions)
         owner = torch.zeros(len(masks), dtype=torch.int64, device=features.device)
-        rows, logits, margins = model.describe(features, regions, owner, content)
+        template = None if frame.template is None else _batch_of_one(frame.template, features.device)
+        scene = Scene(_batch_of_one(frame.square, features.device), features, template)
+        rows, logits, margins = model.describe(scene, regions, owner, content)
         if margins is None:
             margins = logits.new_zeros((len(masks), 4))
         return Described(rows.half().cpu().numpy(), logits.float().cpu().numpy(), margins.float().cpu().numpy())
+
+
+def _batch_of_one(square: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(np.ascontiguousarray(square))[None].to(device)
 
 
 def _boxes(proposals: Sequence[Proposal], margins: NDArray[np.float32], letterbox: Letterbox) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.checkpoint import CONFIG, TENSORS, CheckpointError, read_config
-from iad_unify.region_expert import backbone, pooling
+from iad_unify.region_expert import backbone, closeup, pooling
 from iad_unify.region_expert.config import BACKBONES, ExpertConfig
 from iad_unify.region_expert.decoder import Decoder, DetailBranch, ExtentHead, TypeHead
 
@@ -33,8 +33,23 @@ class ExpertOutput(NamedTuple):
     features: Tensor
 
 
+class Scene(NamedTuple):
+    """What regions are described from: uint8 squares [B, S, S, 3], their features, and the aligned templates if any.
+
+    `has_template` float [B] is 0 where a row of `templates` is only there to fill the batch.
+    """
+
+    pictures: Tensor
+    features: Tensor
+    templates: Tensor | None = None
+    has_template: Tensor | None = None
+
+
 class Description(NamedTuple):
-    """Of N regions: appearance rows [N, 2, D], type logits [N, T], margins [N, 4] in pixels if there is a head for them."""
+    """Of N regions: appearance rows [N, 3, D], logits [N, T + 1] of the types and "unknown", margins [N, 4] in pixels.
+
+    Margins are None without a head for them.
+    """
 
     rows: Tensor
     type_logits: Tensor
@@ -53,7 +68,8 @@ class RegionExpert(nn.Module):
         self.backbone = frozen or backbone.build(config.backbone, config.backbone_layers)
         self.detail = DetailBranch(config.widths, config.template)
         self.decoder = Decoder(config.widths, self.backbone.channels, config.token_dim)
-        self.type_head = TypeHead(config.token_dim, APPEARANCE_ROWS, len(config.type_slugs))
+        self.close_look = closeup.CloseLook(config.token_dim, config.template)
+        self.type_head = TypeHead(config.token_dim, APPEARANCE_ROWS, len(config.answers))
         self.extent_head = ExtentHead(config.token_dim, APPEARANCE_ROWS) if config.boxes else None
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1) * 255, persistent=False)
@@ -84,12 +100,24 @@ class RegionExpert(nn.Module):
             output: ExpertOutput = self(*squares)
             return output
 
-    def describe(self, features: Tensor, masks: Tensor, owner: Tensor, content: Tensor) -> Description:
-        """What the heads make of regions; arguments as in `pooling.pool`."""
-        rows = pooling.pool(features, masks, owner, content)
+    def describe(self, scene: Scene, masks: Tensor, owner: Tensor, content: Tensor) -> Description:
+        """What the heads make of regions; `masks`, `owner` and `content` as in `pooling.pool`."""
+        inside, around = pooling.pool(scene.features, masks, owner, content).unbind(dim=1)
+        looks = self.close_look(closeup.cut(self._planes(scene), masks, owner))
+        rows = torch.stack([inside, around, looks.to(inside)], dim=1)
         shape = pooling.shape_numbers(masks)
         margins = None if self.extent_head is None else self.extent_head(rows, shape)
         return Description(rows, self.type_head(rows, shape), margins)
+
+    def _planes(self, scene: Scene) -> Tensor:
+        """The channels that are looked at closely, [B, 3 or 9, S, S]; without a template the picture is its own."""
+        picture = self.normalised(scene.pictures)
+        if not self.config.template:
+            return picture
+        template = picture if scene.templates is None else self.normalised(scene.templates)
+        if scene.has_template is not None:
+            template = torch.where(scene.has_template[:, None, None, None] > 0, template, picture)
+        return torch.cat([picture, template, picture - template], dim=1)
 
 
 def create(config: ExpertConfig, source: str | None = None) -> RegionExpert:

@@ -4,7 +4,7 @@ It opens samples; it varies nothing and knows no loss.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,11 @@ class Batch:
     templates: torch.Tensor | None = None
     has_template: torch.Tensor | None = None
     boxes: torch.Tensor | None = None
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same tensors on a device."""
+        moved = (getattr(self, field.name) for field in fields(self))
+        return Batch(*(None if value is None else value.to(device, non_blocking=True) for value in moved))  # type: ignore[arg-type]
 
 
 def open_sample(sample: Sample, size: int, type_slugs: Sequence[str]) -> tuple[Labelled, Letterbox]:

@@ -70,7 +70,7 @@ class RegionExpertService:
             network, record = open_network(checkpoint, runtime, threads, exported, backend)
             self.model = Delegating(self.model, network)
             self.model_version = record.served_version
-        self._slugs = np.array([slug.encode() for slug in config.type_slugs], dtype=object)
+        self._slugs = np.array([slug.encode() for slug in config.answers], dtype=object)
 
     def infer(self, batch: Mapping[str, NDArray[np.generic]]) -> Tensors:
         """Inputs and outputs as in `catalog.REGION_EXPERT`, each with a leading batch dimension.

@@ -8,7 +8,7 @@ from iad_unify.geometry import Letterbox
 from iad_unify.region_expert.evaluation.boxes import Detection
 from iad_unify.region_expert.evaluation.seen import Defect, Seen
 from iad_unify.region_expert.evaluation.subjects import Subject
-from iad_unify.region_expert.inspection import Inspected, Level, describe, maps, regions
+from iad_unify.region_expert.inspection import Frame, Inspected, Level, describe, maps, regions
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.proposals import resample, smooth
 from iad_unify.region_expert.squares import read_template
@@ -32,16 +32,17 @@ def look(expert: RegionExpert, subject: Subject, decision: float, proposal: floa
     square = letterbox.apply(case.rgb)
     template = None
     if case.template is not None and expert.config.template:
-        template = read_template(case.template, square, letterbox)[None]
-    raw, features = maps(expert, square[None], template)
+        template = read_template(case.template, square, letterbox)
+    raw, features = maps(expert, square[None], None if template is None else template[None])
+    frame = Frame(square, letterbox, features, template)
     smoothed = smooth(raw[0], letterbox, expert.config.smoothing_px)
     level = Level(proposal, 0.0, expert.config.merge_gap_px, _MOST_REGIONS, expert.config.grow_share)
-    found = regions(expert, smoothed, features, letterbox, level)
-    faint = _apart(found, regions(expert, smoothed, features, letterbox, level._replace(threshold=proposal * FAINT)))
+    found = regions(expert, smoothed, frame, level)
+    faint = _apart(found, regions(expert, smoothed, frame, level._replace(threshold=proposal * FAINT)))
     defects = []
     for slug, mask in case.defects:
-        answer = describe(expert, features, [letterbox.apply_mask(mask)], letterbox).type_logits
-        given = expert.config.type_slugs[int(answer[0].argmax())]
+        answer = describe(expert, frame, [letterbox.apply_mask(mask)]).type_logits
+        given = expert.config.answers[int(answer[0].argmax())]
         defects.append(_matched(expert, found, slug, mask, given, decision))
     return Seen(
         subject.name,
@@ -69,7 +70,7 @@ def _matched(
         both = np.count_nonzero(mask[region.y : region.y + height, region.x : region.x + width] & region.mask)
         iou = both / (region.area + np.count_nonzero(mask) - both)
         if iou > best:
-            best, name = iou, expert.config.type_slugs[int(logits.argmax())]
+            best, name = iou, expert.config.answers[int(logits.argmax())]
     x0, y0, x1, y1 = tight(mask) or (0, 0, 0, 0)
     window = mask[y0:y1, x0:x1].copy()  # the whole mask may be freed
     return Defect(slug, window, x0, y0, best, name if best >= FOUND_IOU else None, given)
@@ -97,5 +98,5 @@ def _detections(expert: RegionExpert, found: Inspected) -> tuple[Detection, ...]
         x0, y0, x1, y1 = box.tolist()
         sure = np.exp(logits - logits.max())
         score = proposal.score * float(sure.max() / sure.sum())
-        out.append(Detection(x0, y0, x1, y1, expert.config.type_slugs[int(logits.argmax())], score))
+        out.append(Detection(x0, y0, x1, y1, expert.config.answers[int(logits.argmax())], score))
     return tuple(out)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -42,12 +43,15 @@ class Order:
     resamples: int = 500
     record: bool = False
     plots: Path | None = None
+    device: str = "cpu"  # or "auto", a GPU where there is one
 
 
 def evaluate(order: Order, console: Console) -> dict[str, Any]:
     """Measure, print, write the report; raises DataError or CheckpointError."""
     started = time.monotonic()
     expert = model.load(order.checkpoint)
+    if order.device == "auto" and torch.cuda.is_available():
+        expert.to("cuda")
     card = read_card(order.checkpoint)
     at = levels.of_card(card, order.checkpoint)
     found = _subjects(order)

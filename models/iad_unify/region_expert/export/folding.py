@@ -1,6 +1,6 @@
 """The same network with fewer multiplications: what `export` writes. It changes how numbers are reached, not what they mean.
 
-The stem looks at 12 channels at full resolution, 9 of which say how a pixel differs from its surroundings. Those are
+The stem looks at 15 channels at full resolution, 12 of which say how a pixel differs from its surroundings. Those are
 linear in the picture and, inside a cell of STRIDE x STRIDE pixels, have few degrees of freedom: the bilinear map of a
 block mean has 4 (9 for blocks of one cell). Taking these instead of every pixel halves the largest convolution of all
 and the copying before it.
@@ -113,7 +113,7 @@ def _fold(detail: DetailBranch) -> None:
 
 
 def _folded_kernel(kernel: Tensor) -> Tensor:
-    """The kernel [O, 192, k, k] over LocalContrast's pixels as one over CellDifferences."""
+    """The kernel [O, 240, k, k] over LocalContrast's pixels as one over CellDifferences."""
     outputs, side = kernel.shape[0], kernel.shape[-1]
     groups = kernel.double().reshape(outputs, 1 + len(CONTRAST_SCALES), 3, _PIXELS, side, side)
     values, contrasts = groups[:, 0], groups[:, 1:] * CONTRAST_GAIN

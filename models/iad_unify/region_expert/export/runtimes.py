@@ -154,12 +154,12 @@ class PlanNetwork:
 
 
 class Delegating(RegionExpert):
-    """A region expert whose network runs elsewhere; its heads, which see a few numbers a region, stay in torch."""
+    """A region expert whose network runs elsewhere; its heads, which see a small window a region, stay in torch."""
 
     def __init__(self, model: RegionExpert, network: Network) -> None:
         torch.nn.Module.__init__(self)  # the network's own layers are not built
-        self.config, self.mean = model.config, model.mean
-        self.type_head, self.extent_head = model.type_head, model.extent_head
+        self.config, self.mean, self.std = model.config, model.mean, model.std
+        self.close_look, self.type_head, self.extent_head = model.close_look, model.type_head, model.extent_head
         self.network = network
 
     def forward(

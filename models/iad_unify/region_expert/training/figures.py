@@ -57,13 +57,14 @@ def overlays(model: RegionExpert, held_out: Sequence[Held], threshold: float, pa
 
 
 def _tile(model: RegionExpert, labelled: Labelled, letterbox: Letterbox, threshold: float) -> NDArray[np.uint8]:
-    found = inspect(model, labelled.rgb[None], [letterbox], [threshold], [0.0])[0]
+    template = None if labelled.template is None else labelled.template[None]
+    found = inspect(model, labelled.rgb[None], [letterbox], [threshold], [0.0], template)[0]
     picture = labelled.rgb.copy()
     _outline(picture, labelled.labels > 0, _TRUTH)
     for proposal, logits in zip(found.proposals, found.type_logits, strict=True):
         _outline(picture, proposal.square, _FOUND)
         rows, columns = np.flatnonzero(proposal.square.any(axis=1)), np.flatnonzero(proposal.square.any(axis=0))
-        text = f"{model.config.type_slugs[int(logits.argmax())]} {proposal.score:.2f}"
+        text = f"{model.config.answers[int(logits.argmax())]} {proposal.score:.2f}"
         at = (int(min(columns[0], picture.shape[1] - 90)), int(max(rows[0] - 3, 10)))
         cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.38, _FOUND, 1, cv2.LINE_AA)
     heat = cv2.applyColorMap((found.smoothed * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)

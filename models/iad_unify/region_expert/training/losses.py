@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from iad_unify.data.truth import IGNORED
-from iad_unify.region_expert.model import ExpertOutput, RegionExpert
+from iad_unify.data.truth import MADE_UP
+from iad_unify.region_expert.model import ExpertOutput, RegionExpert, Scene
 from iad_unify.region_expert.squares import Batch
 
 _FOCUS = 1.5  # focal exponent
@@ -20,6 +20,7 @@ _TOP_PIXELS = 12  # the picture's score in training: mean of its highest logits
 _REGIONS_PER_PICTURE = 4
 _LEAST_PIXELS = 4
 _MARGIN_PX = 8.0  # the usual size of a margin
+_UNKNOWN_WEIGHT = 0.3  # of made-up anomalies: there are many of them, and calling a real defect unknown costs more
 
 
 def anomaly_loss(logits: Tensor, batch: Batch) -> Tensor:
@@ -53,20 +54,27 @@ def region_losses(model: RegionExpert, output: ExpertOutput, batch: Batch, rng: 
     """What the heads make of the batch's regions.
 
     Half of the regions are taken as the anomaly head sees them, so that the heads meet predicted masks in training.
+    An anomaly that was made up teaches the head what "unknown" is.
     """
     with torch.no_grad():
-        seen = (output.logits > 0).numpy()
-    regions = _regions(batch, seen, rng)
+        seen = (output.logits > 0).cpu().numpy()
+    regions = _regions(batch, seen, rng, len(model.config.type_slugs))
     if not regions:
         nothing = output.features.sum() * 0.0
         return RegionLosses(nothing, nothing, float("nan"))
-    owner = torch.tensor([region.picture for region in regions])
-    masks = torch.from_numpy(np.stack([region.mask for region in regions])).float()
-    target = torch.tensor([region.kind for region in regions])
-    rows, logits, margins = model.describe(output.features, masks, owner, batch.content.float()[owner])
-    hits = (logits.argmax(dim=1) == target).float().mean()
-    kind = functional.cross_entropy(logits, target, label_smoothing=0.05)
-    extent = rows.sum() * 0.0 if margins is None else _extent_loss(margins, regions)
+    device = output.features.device
+    owner = torch.tensor([region.picture for region in regions], device=device)
+    masks = torch.from_numpy(np.stack([region.mask for region in regions])).to(device).float()
+    target = torch.tensor([region.kind for region in regions], device=device)
+    there = batch.to(device)
+    scene = Scene(there.pictures, output.features, there.templates, there.has_template)
+    rows, logits, margins = model.describe(scene, masks, owner, there.content.float()[owner])
+    weights = logits.new_ones(logits.shape[1])
+    weights[-1] = _UNKNOWN_WEIGHT
+    kind = functional.cross_entropy(logits.float(), target, weights, label_smoothing=0.05)
+    typed = target < logits.shape[1] - 1
+    hits = (logits.argmax(dim=1) == target)[typed].float().mean()
+    extent = rows.sum() * 0.0 if margins is None else _extent_loss(margins.float(), regions)
     return RegionLosses(kind, extent, float(hits))
 
 
@@ -74,7 +82,7 @@ def _extent_loss(margins: Tensor, regions: "list[_Region]") -> Tensor:
     known = [index for index, region in enumerate(regions) if region.margins is not None]
     if not known:
         return margins.sum() * 0.0
-    target = torch.tensor([regions[index].margins for index in known], dtype=torch.float32)
+    target = torch.tensor([regions[index].margins for index in known], dtype=torch.float32, device=margins.device)
     return functional.smooth_l1_loss(margins[known] / _MARGIN_PX, target / _MARGIN_PX)
 
 
@@ -85,7 +93,7 @@ class _Region(NamedTuple):
     margins: tuple[float, float, float, float] | None  # from its tight box to the annotated one, pixels
 
 
-def _regions(batch: Batch, seen: NDArray[np.bool_], rng: np.random.Generator) -> list[_Region]:
+def _regions(batch: Batch, seen: NDArray[np.bool_], rng: np.random.Generator, types: int) -> list[_Region]:
     found: list[_Region] = []
     boxes = None if batch.boxes is None else batch.boxes.numpy()
     for picture, labels in enumerate(batch.labels.numpy()):
@@ -98,22 +106,22 @@ def _regions(batch: Batch, seen: NDArray[np.bool_], rng: np.random.Generator) ->
                 predicted = seen[picture] & around
                 mask = predicted if predicted.sum() >= 4 else mask
             margins = None if plane is None or box == 0 else _margins(mask, plane == box)
-            found.append(_Region(picture, mask, label - 1, margins))
+            found.append(_Region(picture, mask, types if label == MADE_UP else label - 1, margins))
     return found
 
 
 def _defects(
     labels: NDArray[np.uint8], plane: NDArray[np.uint8] | None, rng: np.random.Generator
 ) -> Iterator[tuple[int, NDArray[np.bool_], int]]:
-    """Label, mask and box number (0: none) of a few typed defects: one for each box, or for each type."""
+    """Label, mask and box number (0: none) of a few defects: one for each box, or for each type and for what is made up."""
     if plane is not None and plane.any():
         numbers = [number for number in np.unique(plane) if number > 0]
         for number in rng.permutation(numbers)[:_REGIONS_PER_PICTURE]:
-            mask = (plane == number) & (labels > 0) & (labels < IGNORED)
+            mask = (plane == number) & (labels > 0) & (labels < MADE_UP)
             if mask.sum() >= _LEAST_PIXELS:
                 yield int(np.bincount(labels[mask]).argmax()), mask, int(number)
         return
-    for label in [value for value in np.unique(labels) if 0 < value < IGNORED][:_REGIONS_PER_PICTURE]:
+    for label in [value for value in np.unique(labels) if 0 < value <= MADE_UP][:_REGIONS_PER_PICTURE]:
         whole = (labels == label).astype(np.uint8)
         yield int(label), _largest(whole) if rng.random() < 0.5 else whole.astype(bool), 0
 

@@ -45,8 +45,11 @@ class Order:
     resume: bool = False
 
 
-def train(order: Order, plan: Plan, console: Console) -> Card:
-    """Carry the order out. Raises DataError, CheckpointError, or OSError for a backbone that is not there."""
+def train(order: Order, plan: Plan, console: Console) -> Card | None:
+    """Carry the order out; the card, or None in a process that only helped.
+
+    Raises DataError, CheckpointError, or OSError for a backbone that is not there.
+    """
     drawn = PROCEDURAL in order.data
     found = data_sets.read_all([name for name in order.data if name != PROCEDURAL])
     slugs = _slugs([] if order.good_only else found, drawn)
@@ -62,6 +65,8 @@ def train(order: Order, plan: Plan, console: Console) -> Card:
     if order.resume and trainer.resume():
         console.print(f"going on from step {trainer.done.step}")
     trainer.run()
+    if not trainer.accelerator.is_main_process:
+        return None
     return _finish(order, plan, trainer, held_out, console)
 
 
@@ -138,7 +143,7 @@ def _held_out(
 
 def _finish(order: Order, plan: Plan, trainer: Trainer, held_out: Sequence[validation.Held], console: Console) -> Card:
     """Thresholds, checkpoint, card and pictures of the averaged model."""
-    expert = trainer.averaged
+    expert = trainer.averaged.eval()
     checked = validation.check(expert, held_out)
     heads = (*HEADS, EXTENT) if expert.config.boxes else HEADS
     config = replace(expert.config, merge_gap_px=checked.merge_gap_px, trained_heads=heads)

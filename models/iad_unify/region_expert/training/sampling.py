@@ -11,7 +11,7 @@ import numpy as np
 
 from iad_unify.data.anomalies import add_anomaly
 from iad_unify.data.samples import Sample
-from iad_unify.data.truth import UNTYPED
+from iad_unify.data.truth import MADE_UP
 from iad_unify.procedural import draw_random
 from iad_unify.region_expert.squares import Batch, Labelled, collate, open_sample
 from iad_unify.region_expert.training.variation import crop, emphasise, vary, with_anomaly
@@ -51,7 +51,7 @@ class ProceduralSource:
         if drawn.clean is not None and rng.random() < 0.12:  # an anomaly that no generator has a name for
             donor = self._pool[rng.integers(len(self._pool))].rgb
             rgb, mask = add_anomaly(drawn.clean, donor, rng)
-            return Labelled(rgb, np.where(mask, np.uint8(UNTYPED), np.uint8(0)), drawn.content, drawn.clean)
+            return Labelled(rgb, np.where(mask, np.uint8(MADE_UP), np.uint8(0)), drawn.content, drawn.clean)
         return drawn
 
     def _draw(self, rng: np.random.Generator) -> Labelled:

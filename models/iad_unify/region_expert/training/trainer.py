@@ -1,4 +1,8 @@
-"""The training loop: steps, moving average, schedule, validation, state on disk. It knows no data set."""
+"""The training loop: steps, moving average, schedule, validation, state on disk. It knows no data set.
+
+It runs where accelerate puts it: the processor, a GPU, or several (`accelerate launch`), each of which learns from batches
+of its own while the gradients are averaged.
+"""
 
 import copy
 import math
@@ -10,22 +14,23 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
-from iad_unify.catalog import EXPERT_SIZE
 from iad_unify.checkpoint import CheckpointError
 from iad_unify.region_expert.model import RegionExpert
+from iad_unify.region_expert.squares import Batch
 from iad_unify.region_expert.training import validation
+from iad_unify.region_expert.training.feeding import Course, batches
 from iad_unify.region_expert.training.losses import anomaly_loss, region_losses
-from iad_unify.region_expert.training.sampling import Source, make_batch
+from iad_unify.region_expert.training.sampling import Source
 
 _WARM_UP_STEPS = 100
 _SAVE_EVERY_S = 120.0
 _TYPE_GAIN = 0.5
 _EXTENT_GAIN = 0.5
-_FADED_AT = 0.85  # share of the training after which defects are as faint as they come
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,9 @@ class Plan:
     crop: int = 0  # side of crops, pixels; 0 is half of the square
     crop_share: float = 0.5  # of the training, on crops
     visibility: float = 90.0  # at the start; see sampling.emphasise
-    bf16: bool = True  # autocast; twice as fast on processors with AVX512-BF16 or AMX
+    bf16: bool = True  # mixed precision; twice as fast on processors with AVX512-BF16 or AMX
+    workers: int = 0  # processes that make batches; 0 makes them between the steps
+    on_cpu: bool = False  # even where there is a GPU
 
 
 @dataclass
@@ -67,8 +74,10 @@ class Trainer:
         plan: Plan,
         console: Console,
     ) -> None:
-        self.model, self.plan, self.source, self.held_out, self.console = model, plan, source, held_out, console
-        self.averaged = copy.deepcopy(model).eval()
+        self.accelerator = Accelerator(cpu=plan.on_cpu)
+        self.plan, self.source, self.held_out, self.console = plan, source, held_out, console
+        self.model = model.to(self.accelerator.device)
+        self.averaged = copy.deepcopy(self.model).eval()
         self.done = Progressed()
         trained = [value for value in model.parameters() if value.requires_grad]
         matrices, vectors = [v for v in trained if v.ndim > 1], [v for v in trained if v.ndim <= 1]
@@ -85,10 +94,11 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the end of the plan. On Ctrl-C the state is saved before KeyboardInterrupt goes on."""
-        rng = np.random.default_rng([self.plan.seed, self.done.step])
+        rank = self.accelerator.process_index
+        rng = np.random.default_rng([self.plan.seed, self.done.step, rank])
         torch.manual_seed(self.plan.seed + self.done.step)
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=self.console) as progress:
+        with Progress(*columns, console=self.console, disable=not self.accelerator.is_main_process) as progress:
             task = progress.add_task("training", total=1.0, completed=0)
             try:
                 self._steps(rng, progress, task)
@@ -97,53 +107,66 @@ class Trainer:
 
     def _steps(self, rng: np.random.Generator, progress: Progress, task: TaskID) -> None:
         saved = checked = self.done.seconds
-        while self.share_done() < 1.0:
+        supply = batches(self.source, self._course(), self.share_done)
+        while self._share_done_everywhere() < 1.0:
             started = time.monotonic()
-            losses = self._step(rng)
+            losses = self._step(next(supply), rng)
             self.done.seconds += time.monotonic() - started
             if self.done.step % 10 == 0:
                 self.done.losses.append((self.done.step, *losses))
             rate = self.done.step / max(self.done.seconds, 1e-9)
             text = f"step {self.done.step} loss {losses[0]:.3f} type {losses[1]:.2f} {rate:.1f}/s"
             progress.update(task, completed=self.share_done(), description=text)
-            if self.done.seconds - checked > self.plan.validate_every_s:
+            if self.done.seconds - checked > self.plan.validate_every_s and self.accelerator.is_main_process:
                 self._check(text)
                 checked = self.done.seconds
             if self.done.seconds - saved > _SAVE_EVERY_S:
                 self.save_state()
                 saved = self.done.seconds
 
-    def _step(self, rng: np.random.Generator) -> tuple[float, float, float]:
+    def _course(self) -> Course:
+        plan, size = self.plan, self.model.config.size
+        rank, ranks = self.accelerator.process_index, self.accelerator.num_processes
+        return Course(
+            plan.batch, plan.seed, self.done.step, plan.steps, size, plan.crop or size // 2, plan.crop_share,
+            plan.visibility, plan.workers, rank, ranks,
+        )  # fmt: skip
+
+    def _share_done_everywhere(self) -> float:
+        """`share_done` of the main process: the processes must end at the same step, and their clocks differ."""
+        share = self.share_done()
+        if self.accelerator.num_processes == 1 or self.plan.minutes is None:
+            return share
+        shares: Tensor = self.accelerator.gather(torch.tensor([share], device=self.accelerator.device))
+        return float(shares[0])
+
+    def _step(self, batch: Batch, rng: np.random.Generator) -> tuple[float, float, float]:
         self.model.train()
         for group in self.optimiser.param_groups:
             group["lr"] = self._learning_rate()
-        side = self._side()
-        batch = make_batch(self.source, self._count(side), rng, side, self._visibility())
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.plan.bf16):
-            output = self.model(batch.pictures, batch.templates, batch.has_template)
-        anomaly = anomaly_loss(output.logits, batch)
-        regions = region_losses(self.model, output, batch, rng)
+        there = batch.to(self.accelerator.device)
+        with torch.autocast(there.pictures.device.type, torch.bfloat16, enabled=self.plan.bf16):
+            output = self.model(there.pictures, there.templates, there.has_template)
+            regions = region_losses(self.model, output, batch, rng)
+        anomaly = anomaly_loss(output.logits, there)
         self.optimiser.zero_grad(set_to_none=True)
         (anomaly + _TYPE_GAIN * regions.kind + _EXTENT_GAIN * regions.extent).backward()
+        self._average_gradients()
         nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
         self.optimiser.step()
         self.done.step += 1
         self._average()
         return float(anomaly.detach()), float(regions.kind.detach()), regions.accuracy
 
-    def _side(self) -> int:
-        """Crops of half the side first, because a step on them costs half; then whole squares, as in service."""
-        size = self.model.config.size
-        crop = self.plan.crop or size // 2
-        return crop if self.share_done() < self.plan.crop_share else size
-
-    def _count(self, side: int) -> int:
-        """Squares a step: fewer of large ones, so that a step takes the same memory and about the same time."""
-        return max(2, round(self.plan.batch * min(1.0, (EXPERT_SIZE / side) ** 2)))
-
-    def _visibility(self) -> float:
-        """How marked defects are at least, grey levels: from the plan's value down to 0 over most of the training."""
-        return self.plan.visibility * max(0.0, 1.0 - self.share_done() / _FADED_AT)
+    def _average_gradients(self) -> None:
+        """The mean over the processes, as one message; a head that saw no region here counts as 0."""
+        if self.accelerator.num_processes == 1:
+            return
+        trained = [value for value in self.model.parameters() if value.requires_grad]
+        flat = torch.cat([(torch.zeros_like(v) if v.grad is None else v.grad).flatten() for v in trained])
+        mean: Tensor = self.accelerator.reduce(flat, "mean")
+        for value, part in zip(trained, mean.split([v.numel() for v in trained]), strict=True):
+            value.grad = part.view_as(value)
 
     def _learning_rate(self) -> float:
         warm = min(1.0, (self.done.step + 1) / _WARM_UP_STEPS)
@@ -169,7 +192,9 @@ class Trainer:
         self.console.print(f"{text}; validation image AUROC {found.image_auroc:.3f}, pixel AP {found.pixel_ap:.3f}")
 
     def save_state(self) -> None:
-        """Write the resumable state, whole or not at all."""
+        """Write the resumable state, whole or not at all; only the main process does."""
+        if not self.accelerator.is_main_process:
+            return
         self.plan.state.mkdir(parents=True, exist_ok=True)
         draft = self.plan.state / "state.pt.part"
         values: dict[str, Any] = {
@@ -190,7 +215,7 @@ class Trainer:
         if not path.is_file():
             return False
         try:
-            values = torch.load(path, weights_only=True)
+            values = torch.load(path, weights_only=True, map_location=self.accelerator.device)
             self.model.load_state_dict(values["model"])
             self.averaged.load_state_dict(values["averaged"])
             self.optimiser.load_state_dict(values["optimiser"])

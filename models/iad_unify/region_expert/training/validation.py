@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from iad_unify.geometry import Letterbox
 from iad_unify.region_expert.evaluation import detections, metrics
-from iad_unify.region_expert.inspection import Level, maps, regions
+from iad_unify.region_expert.inspection import Frame, Level, maps, regions
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.proposals import smooth
 from iad_unify.region_expert.squares import Labelled
@@ -75,11 +75,12 @@ def _best_boxes(model: RegionExpert, held_out: Sequence[Held]) -> tuple[float, f
     for labelled, letterbox in held_out[:_BOXED_PICTURES]:
         raw, features = maps(model, labelled.rgb[None], template_of(labelled))
         smoothed = smooth(raw[0], letterbox, model.config.smoothing_px)
+        frame = Frame(labelled.rgb, letterbox, features, labelled.template)
         boxes, kinds = _truth(labelled, letterbox)
         true += len(kinds)
         for index, (threshold, gap) in enumerate(tried):
             level = Level(threshold, 0.0, gap, _MOST_REGIONS, model.config.grow_share)
-            seen = regions(model, smoothed, features, letterbox, level)
+            seen = regions(model, smoothed, frame, level)
             hits[index] += detections.match(seen.boxes, seen.type_logits.argmax(axis=1), boxes, kinds).sum()
             found[index] += len(seen.boxes)
     f1 = 2 * hits / np.maximum(found + true, 1)

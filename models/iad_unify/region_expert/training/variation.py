@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.data.anomalies import add_anomaly
-from iad_unify.data.truth import UNTYPED
+from iad_unify.data.truth import MADE_UP
 from iad_unify.region_expert.squares import Labelled
 
 _MOST_GAIN = 8.0
@@ -22,7 +22,7 @@ def with_anomaly(good: Labelled, donor: Labelled, rng: np.random.Generator) -> L
     rgb, labels = good.rgb, np.zeros_like(good.labels)
     for _ in range(int(rng.choice([1, 1, 1, 2]))):
         rgb, mask = add_anomaly(rgb, donor.rgb, rng, good.content)
-        labels[mask] = UNTYPED
+        labels[mask] = MADE_UP
     return replace(good, rgb=rgb, labels=labels, clean=good.rgb)
 
 
