@@ -73,7 +73,7 @@ def test_the_card_tells_data_steps_loss_and_variety_and_no_path(trained: Path, t
 def test_an_expert_is_trained_on_it_as_it_is(trained: Path, tile_folder: Path, split: Path, tmp_path: Path) -> None:
     code, words = call(
         "train", "region-expert", "--data", tile_folder, "--groups", split, "--backbone", trained, "--init", "none",
-        "--size", 64, "--batch", 2, "--steps", 2, "--out", tmp_path,
+        "--size", 128, "--crop", 128, "--batch", 2, "--steps", 2, "--out", tmp_path,
     )  # fmt: skip
     assert code == 0, words
     ours = load_file(trained / "model.safetensors")["embeddings.mask_token"]
