@@ -67,11 +67,16 @@ def build(config: Mapping[str, Any], layers: Sequence[int]) -> FrozenBackbone:
 
 
 def fetch(source: str) -> tuple[FrozenBackbone, dict[str, Any]]:
-    """A pretrained backbone from a local directory or a hub id, and its configuration; OSError when it is not there.
+    """A pretrained backbone from a local directory or a hub id, and its configuration.
 
-    Four layers are taken, evenly over the depth, the last included.
+    Four layers are taken, evenly over the depth, the last included. Raises OSError when it is not there, and
+    UnknownBackboneError when what is there is no backbone.
     """
-    kind = _kind(str(AutoConfig.from_pretrained(source).model_type))
+    try:
+        found = AutoConfig.from_pretrained(source)
+    except ValueError as error:  # a folder whose config.json is missing or names no model that transformers knows
+        raise UnknownBackboneError(f"{source}: not a model that transformers knows") from error
+    kind = _kind(str(found.model_type))
     model: Any = kind[1].from_pretrained(source)
     depth = int(model.config.num_hidden_layers)
     layers = sorted({max(1, depth * step // 4) for step in (1, 2, 3, 4)})

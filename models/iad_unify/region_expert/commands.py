@@ -9,7 +9,7 @@ import typer
 def train(
     data: Annotated[list[str], typer.Option(help="A data set folder, or 'procedural'. May be given more than once.")],
     out: Annotated[Path, typer.Option(help="Folder of the new checkpoint.")],
-    config: Annotated[str, typer.Option(help="tiny, small or base.")] = "tiny",
+    config: Annotated[str, typer.Option(help="tiny, small, base, large or giant.")] = "tiny",
     backbone: Annotated[str, typer.Option(help="DINOv2 directory or hub id instead of the configuration's own.")] = "",
     init: Annotated[
         str,

@@ -27,11 +27,14 @@ TINY_BACKBONE: Mapping[str, Any] = {
     "layerscale_value": 1.0,
 }
 
-#: Where each named configuration takes its backbone from; None is the toy above.
+#: Where each named configuration takes its backbone from; None is the toy above. `--backbone` names any other directory or
+#: hub id of a Dinov2 or Dinov2WithRegisters, such as facebook/dinov2-with-registers-large.
 BACKBONES: Mapping[str, str | None] = {
     "tiny": None,
     "small": "facebook/dinov2-small",
     "base": "facebook/dinov2-base",
+    "large": "facebook/dinov2-large",
+    "giant": "facebook/dinov2-giant",
 }
 
 

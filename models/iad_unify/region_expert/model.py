@@ -159,10 +159,11 @@ def load(folder: Path) -> RegionExpert:
     return model.eval()
 
 
-def start_from(model: RegionExpert, folder: Path) -> int:
+def start_from(model: RegionExpert, folder: Path, keep_backbone: bool = False) -> int:
     """Copy every trained tensor of equal name and shape from a checkpoint; returns how many. Raises CheckpointError.
 
-    The type head's last layer is left out when the types differ; the frozen backbone is copied when it has equal shape.
+    The type head's last layer is left out when the types differ. The frozen backbone is copied when it has equal shape,
+    unless `keep_backbone`, which is for one that was chosen on purpose.
     """
     donor = load(folder)
     same_types = donor.config.type_slugs == model.config.type_slugs
@@ -170,7 +171,10 @@ def start_from(model: RegionExpert, folder: Path) -> int:
     taken = {
         name: value
         for name, value in donor.state_dict().items()
-        if name in own and own[name].shape == value.shape and (same_types or not name.startswith("type_head.layers.3"))
+        if name in own
+        and own[name].shape == value.shape
+        and (same_types or not name.startswith("type_head.layers.3"))
+        and not (keep_backbone and name.startswith("backbone."))
     }
     model.load_state_dict(taken, strict=False)
     return len(taken)

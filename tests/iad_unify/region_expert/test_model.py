@@ -123,3 +123,15 @@ def test_starting_from_another_checkpoint_takes_all_but_the_names_of_other_types
     taken = model.start_from(fresh, tmp_path)
     assert taken == len(fresh.state_dict()) - 2  # the type head's last weight and bias
     assert torch.allclose(fresh.decoder.tokens.weight, expert.decoder.tokens.weight, atol=1e-3)
+
+
+def test_a_backbone_that_was_chosen_is_kept_when_starting_from_another_checkpoint(
+    expert: model.RegionExpert, tmp_path: Path
+) -> None:
+    model.save(expert, tmp_path)
+    torch.manual_seed(5)
+    fresh = model.RegionExpert(ExpertConfig(widths=(8, 16, 16, 16)))
+    before = {name: value.clone() for name, value in fresh.backbone.state_dict().items()}
+    model.start_from(fresh, tmp_path, keep_backbone=True)
+    assert all(torch.equal(value, before[name]) for name, value in fresh.backbone.state_dict().items())
+    assert torch.allclose(fresh.decoder.tokens.weight, expert.decoder.tokens.weight, atol=1e-3)

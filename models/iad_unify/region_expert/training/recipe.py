@@ -112,7 +112,7 @@ def _build(
         order.init, Path(order.init)
     )
     if donor is not None:
-        taken = model.start_from(expert, donor)
+        taken = model.start_from(expert, donor, keep_backbone=bool(order.backbone))
         console.print(f"starting from {donor}: {taken} tensors taken")
     console.print(f"{order.config}: {model.parameters(expert):,} parameters, types {', '.join(slugs)}")
     return expert
