@@ -81,13 +81,13 @@ class Narrator:
 
     async def _ground(self, event: DefectEvent) -> Ground:
         """Tokens of the event's regions from the cache; when they expired, computed again from the kept picture."""
-        sha256, threshold = event.picture.sha256, event.threshold
-        reference = await self._thresholds.reference_of(event.threshold_version, await self._sight.card())
-        findings = await self._sight.recall(sha256, threshold, reference)
+        sha256, camera, threshold = event.picture.sha256, event.camera_id, event.threshold
+        reference = await self._thresholds.reference_of(event.threshold_version, await self._sight.card(camera))
+        findings = await self._sight.recall(sha256, camera, threshold, reference)
         cached = findings is not None
         if findings is None:
             data = await self._evidence.get(sha256)
-            findings = (await self._sight.look(data, sha256, threshold, reference)).findings
+            findings = (await self._sight.look(data, sha256, camera, threshold, reference)).findings
         regions = event.regions
         if findings.model_version != event.model_version:  # another model sees other regions: its words stand on those
             regions = tuple(region for region in findings.regions if region.score >= event.threshold)
