@@ -249,6 +249,15 @@ ENGLISH = Lexicon(
         {"and", "with", "but", "while", "whereas", "plus", "alongside", "beside", "as well as", "together with", "&"}
         | {"next to"}
     ),
+    absences=frozenset(
+        {
+            f"{verb} {absent}"
+            for verb in ("is", "are", "was", "were")
+            for absent in ("absent", "not present", "not there")
+        }
+        | {f"{verb} not {seen}" for verb in ("is", "are", "was", "were") for seen in ("visible", "found", "seen")}
+        | {"cannot be seen", "can't be seen", "cannot be found", "can't be found"}
+    ),
     ignored=frozenset(
         {"on top of", "left behind", "left by", "right at", "right in", "right on", "right now", "right next to"}
         | {"right beside", "right near", "all right", "not only", "no doubt", "one of", "no more than", "not more than"}

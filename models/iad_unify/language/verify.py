@@ -9,13 +9,14 @@ A claim is contradicted when no region can bear it out; what is left unsaid is n
   sets; more defects described than regions is too many;
 - existence: "no defect" needs no region, a described defect needs one; a denied defect must not surely be there.
 
+- language: what is said must be said in one language.
+
 It knows the facts and the claims, no model and no picture.
 """
 
 from dataclasses import dataclass
 
-from iad_unify.language import wording
-from iad_unify.language.claims import Claims, Mention, parse
+from iad_unify.language.claims import Claims, Mention, foreign, language_of, parse
 from iad_unify.language.facts import Facts, RegionFact
 
 
@@ -23,7 +24,7 @@ from iad_unify.language.facts import Facts, RegionFact
 class Contradiction:
     """One claim that the regions contradict."""
 
-    kind: str  # type, location, size, count or existence
+    kind: str  # type, location, size, count, existence or language
     said: str
     seen: str
 
@@ -31,9 +32,15 @@ class Contradiction:
         return f"{self.kind}: says {self.said}, seen {self.seen}"
 
 
-def check(text: str, facts: Facts, *, question: str = "", language: str = "en") -> tuple[Contradiction, ...]:
-    """Parse and verify in one step."""
-    return verify(parse(text, question=question, language=language), facts)
+def check(text: str, facts: Facts, *, question: str = "", language: str | None = None) -> tuple[Contradiction, ...]:
+    """Parse and verify in one step; a claim in another language than the text's, or the given one, is wrong as well.
+
+    Without a `language` it is that of the text. What the parser of one language cannot read must not pass unread.
+    """
+    spoken = language or language_of(text, question)
+    other = foreign(text, spoken)
+    found = (Contradiction("language", other, spoken),) if other else ()
+    return found + verify(parse(text, question=question, language=language), facts)
 
 
 def verify(claims: Claims, facts: Facts) -> tuple[Contradiction, ...]:
@@ -47,18 +54,6 @@ def verify(claims: Claims, facts: Facts) -> tuple[Contradiction, ...]:
     if facts.regions:
         found += _numbers(claims, facts)
     return tuple(dict.fromkeys(found))
-
-
-def template(facts: Facts) -> str:
-    """The sentence that is said when the model's words do not hold; `verify` finds nothing wrong with it."""
-    regions = facts.regions
-    if not regions:
-        return "No defect was found."
-    strongest = regions[0]
-    phrase = f"{wording.sized(strongest.defect_type, strongest.size)} {wording.PLACES[strongest.cell][0]}"
-    if len(regions) == 1:
-        return f"{wording.article(phrase).capitalize()}."
-    return f"{wording.number(len(regions)).capitalize()} defects; the strongest is {wording.article(phrase)}."
 
 
 def _existence(claims: Claims, facts: Facts) -> list[Contradiction]:

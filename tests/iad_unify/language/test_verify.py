@@ -8,7 +8,8 @@ import pytest
 from iad_unify.geometry import CELLS
 from iad_unify.language import wording
 from iad_unify.language.facts import SIZES, Facts, RegionFact
-from iad_unify.language.verify import check, template
+from iad_unify.language.speech import template
+from iad_unify.language.verify import check
 from iad_unify.types import DEFECT_TYPES
 
 RandomFacts = Callable[[np.random.Generator], Facts]
