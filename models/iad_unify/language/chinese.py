@@ -113,6 +113,11 @@ CHINESE = Lexicon(
     },
     numbers={},
     counts={"零": 0, "唯一": 1, "仅有一": 1, "只有一": 1, "一对": 2},
+    shapes={
+        **dict.fromkeys(("细长", "长条形", "条状", "狭长", "线状"), "elongated"),
+        **dict.fromkeys(("紧凑", "圆形", "近圆形", "块状", "点状"), "compact"),
+        **dict.fromkeys(("不规则", "不规则形状", "锯齿状", "分叉"), "irregular"),
+    },
     ordinals={f"第{word}{end}": rank for rank, word in enumerate(_DIGITS[1:9], start=1) for end in ("", "个", "处")}
     | {f"第{rank}{end}": rank for rank in range(1, 17) for end in ("", "个", "处")},
     picks={

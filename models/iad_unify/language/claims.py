@@ -45,14 +45,21 @@ def foreign(text: str, language: str) -> str | None:
 
 
 def _in_context(answer: Claims, asked: Claims) -> Claims:
-    """The answer, completed by what the question names: the region, and what a bare yes or no refers to."""
+    """The answer, completed by what the question names: the region, what a bare yes or no refers to, and what a bare
+    region is said to be ("Region 2." to "Which region is a scratch?").
+    """
     region = next((mention.region for mention in asked.mentions if mention.region), None)
     mentions = answer.mentions
     if region is not None:
         mentions = tuple(m if m.region or m.denied else replace(m, region=region) for m in mentions)
+    named = tuple(mention for mention in asked.mentions if mention.described)
+    if len(named) == 1 and region is None:
+        mentions = tuple(
+            m if m.described or m.region is None else replace(named[0], region=m.region, at_least=None)
+            for m in mentions
+        )
     if answer.reply is None or mentions or answer.none or answer.refused:
         return replace(answer, mentions=mentions)
-    named = tuple(mention for mention in asked.mentions if mention.defect_types or mention.cells or mention.size)
     if named:
         return replace(answer, mentions=tuple(replace(m, denied=not answer.reply, at_least=None) for m in named))
     return replace(answer, mentions=(), none=not answer.reply)

@@ -181,6 +181,23 @@ ENGLISH = Lexicon(
         for word in (words,)
     }
     | {"single": 1, "only a": 1, "a pair of": 2, "pair of": 2, "a couple of": 2, "both": 2},
+    shapes={
+        **dict.fromkeys(
+            (
+                "elongated",
+                "oblong",
+                "line shaped",
+                "linear",
+                "stretched",
+                "streak like",
+                "long and thin",
+                "long and narrow",
+            ),
+            "elongated",
+        ),
+        **dict.fromkeys(("compact", "round", "roundish", "rounded", "circular", "blob like", "dot like"), "compact"),
+        **dict.fromkeys(("irregular", "irregularly shaped", "jagged", "ragged", "branched"), "irregular"),
+    },
     ordinals={"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8},
     picks={
         **dict.fromkeys(

@@ -192,6 +192,11 @@ GERMAN = Lexicon(
     | {"genau ein": 1, "nur ein": 1, "genau eine": 1, "nur eine": 1, "genau einen": 1, "nur einen": 1, "ein paar": 2}
     | dict.fromkeys(("einzelner", "einzelne", "einzelnes", "einzelnen", "ein einziger", "eine einzige"), 1)
     | dict.fromkeys(("beide", "beiden"), 2),
+    shapes=_table(
+        dict.fromkeys(_inflected("länglich", "langgezogen", "linienförmig", "gestreckt", "strichförmig"), "elongated")
+        | dict.fromkeys(_inflected("kompakt", "rund", "rundlich", "kreisförmig", "punktförmig"), "compact")
+        | dict.fromkeys(_inflected("unregelmäßig", "unregelmäßig geformt", "gezackt", "verzweigt"), "irregular")
+    ),
     ordinals=_table({stem + end: rank for rank, stem in enumerate(_ORDINALS, start=1) for end in _ENDINGS}),
     picks=_table({stem + end: pick for pick, stems in _PICKS.items() for stem in stems for end in _ENDINGS}),
     several=_spellings(

@@ -116,6 +116,11 @@ KOREAN = Lexicon(
     },
     numbers={},
     counts={word: number for number, word in enumerate(_ALONE, start=1)},
+    shapes={
+        **dict.fromkeys(("길쭉한", "길쭉합니다", "가늘고 긴", "선형", "선 모양"), "elongated"),
+        **dict.fromkeys(("둥근", "둥급니다", "원형", "뭉친", "점 모양"), "compact"),
+        **dict.fromkeys(("불규칙한", "불규칙합니다", "불규칙"), "irregular"),
+    },
     ordinals={f"{word} 번째": rank for rank, word in enumerate(("첫", *_NATIVE[1:8]), start=1)}
     | {"첫째": 1, "둘째": 2, "셋째": 3, "넷째": 4},
     picks={

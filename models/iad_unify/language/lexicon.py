@@ -27,6 +27,7 @@ class Lexicon:
     sizes: Mapping[str, str]
     numbers: Mapping[str, int]  # number words; digits are read in every language
     ordinals: Mapping[str, int]
+    shapes: Mapping[str, str]
     picks: Mapping[str, str]  # phrase -> strongest, largest or smallest: one region among those spoken of
     several: frozenset[str]  # more than one, without saying how many
     at_least: frozenset[str]
@@ -69,6 +70,7 @@ class Lexicon:
         tables: list[tuple[str, Mapping[str, object]]] = [
             ("thing", dict.fromkeys(self.things, False) | dict.fromkeys(self.plural_things, True)),
             ("size", dict(self.sizes)),
+            ("shape", dict(self.shapes)),
             ("number", dict(self.numbers)),
             ("count", dict(self.counts)),
             ("ordinal", dict(self.ordinals)),

@@ -18,6 +18,12 @@ class Mention:
     region: int | None = None  # "region 2": its number, from 1
     pick: str | None = None  # "the strongest", "the largest", "the smallest": which region it is
     denied: bool = False  # the mention says that there is no such defect
+    shape: str | None = None
+
+    @property
+    def described(self) -> bool:
+        """Whether anything is said of the defect beside how many there are and which it is."""
+        return bool(self.defect_types or self.cells or self.size or self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,12 @@ class Claims:
     def size(self) -> str | None:
         """The size, when exactly one is named; else None."""
         named = {mention.size for mention in self.asserted if mention.size}
+        return next(iter(named)) if len(named) == 1 else None
+
+    @property
+    def shape(self) -> str | None:
+        """The shape, when exactly one is named; else None."""
+        named = {mention.shape for mention in self.asserted if mention.shape}
         return next(iter(named)) if len(named) == 1 else None
 
     @property

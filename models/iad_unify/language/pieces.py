@@ -139,7 +139,7 @@ def _tidied(items: list[Piece]) -> Iterator[Piece]:
         elif back := _counting_back(items[index:]):
             yield from (*back, item)
             index += len(back)
-        elif item.kind == "size" and not noun_seen and after.kind in ("comma", "joint"):
+        elif item.kind in ("size", "shape") and not noun_seen and after.kind in ("comma", "joint"):
             yield item
             index += 1
         else:

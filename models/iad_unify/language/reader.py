@@ -19,21 +19,25 @@ class _Draft:
     region: int | None = None
     pick: str | None = None
     denied: bool = False
+    shape: str | None = None
 
     def take(self, other: "_Draft") -> None:
         """Add what was read before the noun."""
         self.cells += [cells for cells in other.cells if cells not in self.cells]
         self.size, self.count = other.size or self.size, other.count or self.count
+        self.shape = other.shape or self.shape
         self.at_least, self.region = other.at_least or self.at_least, other.region or self.region
 
     @property
     def empty(self) -> bool:
-        return not (self.types or self.cells or self.size or self.count or self.at_least or self.region)
+        named = self.types or self.cells or self.size or self.shape
+        return not (named or self.count or self.at_least or self.region)
 
     def mention(self) -> Mention:
         at_least = None if self.count is not None else self.at_least
         places = tuple(self.cells)
-        return Mention(tuple(self.types), places, self.size, self.count, at_least, self.region, self.pick, self.denied)
+        said = (self.size, self.count, at_least, self.region, self.pick, self.denied, self.shape)
+        return Mention(tuple(self.types), places, *said)
 
 
 class Reader:
@@ -139,7 +143,7 @@ class Reader:
 
     def _close_denial(self) -> None:
         denial, self.denial = self.denial, None
-        if denial is None or not (denial.types or denial.cells or denial.size):
+        if denial is None or not (denial.types or denial.cells or denial.size or denial.shape):
             return  # "not very deep"
         denial.count = denial.at_least = None
         if not denial.types and self.current is not None:
@@ -203,6 +207,19 @@ class Reader:
         else:
             self.drafts.append(_Draft(types=list(draft.types), size=size, region=draft.region))
 
+    def _on_shape(self, index: int, value: object) -> None:
+        assert isinstance(value, str)
+        if self._noun_ahead(index) or (self.current is None and self.denial is None):
+            self.ahead.shape = value
+        else:
+            self._add_shape(self._now(), value)
+
+    def _add_shape(self, draft: _Draft, shape: str) -> None:
+        if draft.shape in (None, shape) or draft.denied:
+            draft.shape = shape
+        else:
+            self.drafts.append(_Draft(types=list(draft.types), shape=shape, region=draft.region))
+
     def _on_cell(self, index: int, value: object) -> None:
         assert isinstance(value, tuple)
         waits = self._introduces(index) and self.denial is None
@@ -242,7 +259,8 @@ class Reader:
         if self.denial is not None:
             self.denial.take(ahead)
             later = self.items[index + 1] if index + 1 < len(self.items) else Piece("stop")
-            if not (self.further or self.denial.cells or self.denial.size or self.denial.types or later.kind == "cell"):
+            narrowed = self.denial.types or self.denial.cells or self.denial.size or self.denial.shape
+            if not (self.further or narrowed or later.kind == "cell"):
                 self.none, self.denial = True, None
             self.further = False
             return
@@ -269,10 +287,12 @@ class Reader:
         draft = self._draft_for(slug, numbered=ahead.count is not None)
         if slug not in draft.types:
             draft.types.append(slug)
-        size, ahead.size = ahead.size, None
+        size, shape, ahead.size, ahead.shape = ahead.size, ahead.shape, None, None
         draft.take(ahead)
         if size is not None:
             self._add_size(draft, size)
+        if shape is not None:
+            self._add_shape(draft, shape)
         self.current, self.further, self.either = draft, False, False
 
     def _deny(self, slug: str, ahead: _Draft) -> None:

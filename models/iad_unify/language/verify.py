@@ -5,6 +5,7 @@ A claim is contradicted when no region can bear it out; what is left unsaid is n
 - type: some region must have the type in its likely set (one of the alternatives, if several are given);
 - location: some region of that type must lie in the cell: its first cell, or one with `SPLIT_SHARE` of its area;
 - size: some region of that type and place must be of that size;
+- shape: some region of that type and place must have one of its shapes near it; unmeasured shapes are not judged;
 - count: a number of all defects must be the number of regions; a number of one type must be possible given the likely
   sets; more defects described than regions is too many;
 - existence: "no defect" needs no region, a described defect needs one; a denied defect must not surely be there.
@@ -24,7 +25,7 @@ from iad_unify.language.facts import Facts, RegionFact
 class Contradiction:
     """One claim that the regions contradict."""
 
-    kind: str  # type, location, size, count, existence or language
+    kind: str  # type, location, size, shape, count, existence or language
     said: str
     seen: str
 
@@ -59,7 +60,7 @@ def verify(claims: Claims, facts: Facts) -> tuple[Contradiction, ...]:
 def _existence(claims: Claims, facts: Facts) -> list[Contradiction]:
     if claims.none and facts.regions:
         return [Contradiction("existence", "no defect", _regions(len(facts.regions)))]
-    described = any(m.defect_types or m.cells or m.size or m.region or m.pick for m in claims.asserted)
+    described = any(m.described or m.region or m.pick for m in claims.asserted)
     if described and not facts.regions:
         return [Contradiction("existence", "a defect", "no region")]
     return []
@@ -91,6 +92,9 @@ def _asserted(mention: Mention, facts: Facts) -> list[Contradiction]:
     placed = tuple(region for place in mention.cells for region in _in_place(regions, place)) or regions
     if mention.size is not None and all(region.size != mention.size for region in placed):
         found.append(Contradiction("size", mention.size, "; ".join(dict.fromkeys(region.size for region in placed))))
+    if mention.shape is not None and all(region.shapes and mention.shape not in region.shapes for region in placed):
+        seen = "; ".join(dict.fromkeys(region.shapes[0] for region in placed))
+        found.append(Contradiction("shape", mention.shape, seen))
     return found
 
 
@@ -99,11 +103,14 @@ def _denied(mention: Mention, facts: Facts) -> list[Contradiction]:
     for region in _spoken_of(mention, facts):
         type_sure = not mention.defect_types or set(region.likely) <= set(mention.defect_types)
         cell_sure = not mention.cells or any(region.cells == (cell,) for place in mention.cells for cell in place)
-        if type_sure and cell_sure and mention.size in (None, region.size):
+        shape_sure = mention.shape is None or region.shapes == (mention.shape,)
+        if type_sure and cell_sure and shape_sure and mention.size in (None, region.size):
             if mention.cells:
                 return [Contradiction("location", f"not in {' or '.join(mention.cells[0])}", region.cell)]
             if mention.size is not None:
                 return [Contradiction("size", f"not {mention.size}", region.size)]
+            if mention.shape is not None:
+                return [Contradiction("shape", f"not {mention.shape}", region.shapes[0])]
             return [Contradiction("type", f"no {' or '.join(mention.defect_types)}", region.likely[0])]
     return []
 
