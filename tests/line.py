@@ -224,8 +224,8 @@ class Line:
 
 
 @contextlib.asynccontextmanager
-async def open_line(folder: Path) -> AsyncIterator[Line]:
-    """A line whose state is under `folder`."""
+async def open_line(folder: Path, language: str = "en") -> AsyncIterator[Line]:
+    """A line whose state is under `folder` and whose alerts are in `language`."""
     async with AsyncExitStack() as exits:
         database = await open_database(f"sqlite:///{folder / 'line.db'}")
         exits.push_async_callback(database.close)
@@ -268,7 +268,8 @@ async def open_line(folder: Path) -> AsyncIterator[Line]:
                 clock=lambda: datetime.now(UTC),
             ),
             narrator=Narrator(
-                explainer=explainer, sight=sight, thresholds=resolve, evidence=evidence, events=events
+                explainer=explainer, sight=sight, thresholds=resolve, evidence=evidence, events=events,
+                language=language,
             ),
             calibrator=Calibrator(sight=sight, store=thresholds, clock=lambda: datetime.now(UTC)),
             recalibrator=Recalibrator(history=history, store=thresholds, clock=lambda: datetime.now(UTC)),

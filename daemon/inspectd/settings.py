@@ -129,6 +129,9 @@ class ExplanationSettings(Section):
     """The words."""
 
     enabled: bool = Field(True, description="Whether events get words.")
+    language: Literal["en", "ko", "zh", "de"] = Field(
+        "en", description="Of the sentence that each event gets: English, Korean, Chinese or German."
+    )
     queue_size: int = Field(1024, gt=0, description="Events waiting for words; beyond it they are EXPIRED.")
     batch_size: int = Field(8, gt=0, description="Questions asked at once.")
     deadline_s: float = Field(600.0, gt=0, description="An event older than this is EXPIRED instead of explained.")

@@ -202,6 +202,7 @@ async def open_daemon(
             thresholds=thresholds,
             evidence=state.evidence,
             events=state.events,
+            language=settings.explanations.language,
         )
         writer = _writer(settings, state, narrator, metrics, on_event)
         rule = _alert_rule(settings, stack, metrics)
