@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.data.samples import Sample
-from iad_unify.data.truth import UNTYPED
+from iad_unify.data.truth import MADE_UP, UNTYPED
 from iad_unify.region_expert.squares import Labelled, open_sample
 from iad_unify.region_expert.training.sampling import ProceduralSource, SampleSource, make_batch
 from iad_unify.region_expert.training.variation import crop, emphasise, vary
@@ -63,7 +63,7 @@ def test_real_samples_give_defects_good_pictures_and_untyped_synthetic_anomalies
     source = SampleSource(tiles, 256, ("crack", "hole"))
     rng = np.random.default_rng(0)
     seen = {int(value) for _ in range(60) for value in np.unique(source.next(rng).labels)}
-    assert seen == {0, 1, 2, UNTYPED}
+    assert seen == {0, 1, 2, MADE_UP}
 
 
 def test_a_letterboxed_sample_has_no_label_on_its_padding(tiles: list[Sample]) -> None:

@@ -10,7 +10,7 @@ import typer
 from iad_unify.checkpoint import model_version, read_card
 from iad_unify.data import splits
 from iad_unify.region_expert import commands
-from iad_unify.region_expert.squares import Labelled
+from iad_unify.region_expert.squares import Batch, Labelled
 from iad_unify.region_expert.training import trainer as training
 from iad_unify.region_expert.training.sampling import ProceduralSource
 
@@ -76,10 +76,10 @@ def test_an_interrupt_saves_the_state_and_says_how_to_go_on(
 ) -> None:
     step = training.Trainer._step
 
-    def interrupted(self: training.Trainer, rng: np.random.Generator) -> tuple[float, float, float]:
+    def interrupted(self: training.Trainer, batch: Batch, rng: np.random.Generator) -> tuple[float, float, float]:
         if self.done.step == 2:
             raise KeyboardInterrupt
-        return step(self, rng)
+        return step(self, batch, rng)
 
     monkeypatch.setattr(training.Trainer, "_step", interrupted)
     with pytest.raises(typer.Exit) as stop:
