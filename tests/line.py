@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify import masks
-from iad_unify.catalog import EXPERT_SIZE
+from iad_unify.catalog import APPEARANCE_ROWS, EXPERT_SIZE
 from iad_unify.checkpoint import at_square
 from iad_unify.geometry import Letterbox, cell_of_mask
 from inspectd.api.directory import CameraDirectory
@@ -92,7 +92,7 @@ class SpotExpert:
         found.sort(key=lambda region: -region.score)
         regions = tuple(replace(region, number=number) for number, region in enumerate(found, 1))
         geometry = np.array([_geometry(region) for region in regions], np.float32).reshape(len(regions), 5)
-        tokens = RegionTokens(np.zeros((len(regions), 2, 8), np.float16), geometry)
+        tokens = RegionTokens(np.zeros((len(regions), APPEARANCE_ROWS, 8), np.float16), geometry)
         version = at_square(MODEL, image.pixels.shape[0], EXPERT_SIZE)
         return Findings(float(strangeness.max()), regions, tokens, version)
 

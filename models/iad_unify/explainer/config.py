@@ -5,6 +5,8 @@ Knows numbers only; the classes that read them are in `model.py`.
 
 from transformers import PreTrainedTokenizerBase, Qwen3_5Config
 
+from iad_unify.catalog import APPEARANCE_ROWS
+
 #: Placeholder in a prompt that a projected region token replaces.
 REGION_TOKEN = "<|region|>"
 #: Placeholders per region: one for its appearance, one for its geometry. Geometry in a token of its own is what makes
@@ -17,7 +19,7 @@ TINY_VOCABULARY = 2048
 
 
 def region_fields(
-    tokenizer: PreTrainedTokenizerBase, token_dim: int, rows: int = 2, octaves: int = 4
+    tokenizer: PreTrainedTokenizerBase, token_dim: int, rows: int = APPEARANCE_ROWS, octaves: int = 4
 ) -> dict[str, int]:
     """The fields that region tokens add to a `Qwen3_5Config`.
 
@@ -39,7 +41,7 @@ def with_regions(config: Qwen3_5Config, fields: dict[str, int]) -> Qwen3_5Config
     return config
 
 
-def tiny_config(tokenizer: PreTrainedTokenizerBase, token_dim: int = 64, rows: int = 2) -> Qwen3_5Config:
+def tiny_config(tokenizer: PreTrainedTokenizerBase, token_dim: int = 64, rows: int = APPEARANCE_ROWS) -> Qwen3_5Config:
     """About 2.9 M parameters: hidden 192, four layers (three linear attention, one full), vision 96 x 2.
 
     Every size is written out because the class defaults are those of the 9 B model.

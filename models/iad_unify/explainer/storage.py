@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase, Qwen3_5Config
 from transformers.utils.logging import disable_progress_bar
 
+from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.checkpoint import CONFIG, TENSORS, Card, CheckpointError, write_card
 from iad_unify.explainer.config import region_fields, tiny_config, with_regions
 from iad_unify.explainer.model import RegionQwen
@@ -56,7 +57,7 @@ def load(
 
 
 def from_base(
-    base: str, token_dim: int, rows: int = 2, dtype: torch.dtype = torch.bfloat16
+    base: str, token_dim: int, rows: int = APPEARANCE_ROWS, dtype: torch.dtype = torch.bfloat16
 ) -> tuple[RegionQwen, PreTrainedTokenizerBase]:
     """A pretrained Qwen3.5 (local directory or hub id) with a fresh region projection.
 
@@ -86,14 +87,16 @@ def _quiet() -> None:
     logging.getLogger("transformers.integrations.hub_kernels").setLevel(logging.ERROR)
 
 
-def fresh_tiny(corpus: Iterable[str], token_dim: int = 64, rows: int = 2) -> tuple[RegionQwen, PreTrainedTokenizerBase]:
+def fresh_tiny(
+    corpus: Iterable[str], token_dim: int = 64, rows: int = APPEARANCE_ROWS
+) -> tuple[RegionQwen, PreTrainedTokenizerBase]:
     """A random tiny model and a tokenizer trained on `corpus`; seed torch before the call."""
     tokenizer = train_tokenizer(corpus)
     return RegionQwen(tiny_config(tokenizer, token_dim, rows)).eval(), tokenizer
 
 
 def write_random_checkpoint(
-    folder: Path, *, token_dim: int = 64, rows: int = 2, seed: int = 0, trained: bool = True
+    folder: Path, *, token_dim: int = 64, rows: int = APPEARANCE_ROWS, seed: int = 0, trained: bool = True
 ) -> Path:
     """A complete checkpoint folder with random weights, for tests of what reads one.
 

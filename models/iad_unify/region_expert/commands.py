@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from iad_unify.region_expert.config import SIDE_STEP
+
 
 def train(
     data: Annotated[list[str], typer.Option(help="A data set folder, or 'procedural'. May be given more than once.")],
@@ -22,7 +24,9 @@ def train(
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Step limit.")] = None,
     batch: Annotated[int, typer.Option(min=2, help="Pictures per step.")] = 8,
-    size: Annotated[int, typer.Option(min=64, help="Side of the square that pictures are brought to, pixels.")] = 256,
+    size: Annotated[
+        int, typer.Option(min=64, help="Side of the square that pictures are brought to, pixels; a multiple of 64.")
+    ] = 256,
     crop: Annotated[
         int, typer.Option(min=0, help="Side of the crops that training begins on, pixels; 0 is half of the square.")
     ] = 0,
@@ -49,6 +53,9 @@ def train(
     from iad_unify.region_expert.training import recipe
     from iad_unify.region_expert.training.trainer import Plan
 
+    for option, side in (("--size", size), ("--crop", crop)):
+        if side % SIDE_STEP:
+            raise typer.BadParameter(f"{side} is not a multiple of {SIDE_STEP}", param_hint=option)
     torch.set_num_threads(threads)
     console = Console()
     limit = minutes if minutes or steps else 25.0

@@ -12,6 +12,8 @@ HEADS: tuple[str, ...] = ("anomaly", "type")
 #: The head that tells how far beyond a region its annotated box reaches; trained where the data has boxes.
 EXTENT = "extent"
 
+#: Sides of squares and crops are multiples of this, the largest neighbourhood that a pixel is compared with, pixels.
+SIDE_STEP = 64
 #: Parts of a map nearer than this are one region unless a checkpoint says otherwise, pixels of the square.
 MERGE_GAP_PX = 5
 
@@ -43,7 +45,7 @@ class ExpertConfig:
     """Shape of a region expert. `backbone` is a Dinov2 (or Dinov2WithRegisters) configuration as a dict."""
 
     name: str = "tiny"
-    size: int = EXPERT_SIZE  # side of the square input, pixels; a multiple of 64
+    size: int = EXPERT_SIZE  # side of the square input, pixels; a multiple of SIDE_STEP
     backbone: Mapping[str, Any] = field(default_factory=lambda: dict(TINY_BACKBONE))
     backbone_layers: tuple[int, ...] = (1, 2)  # hidden states taken, 0 is the patch embedding
     widths: tuple[int, ...] = (32, 64, 96, 128)  # detail branch, at strides 4, 8, 16, 32

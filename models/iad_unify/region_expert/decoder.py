@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from iad_unify.region_expert.config import SIDE_STEP
 from iad_unify.region_expert.template import TemplateDifference
 
 #: Numbers that describe a region's shape to the type head; see `pooling.shape_numbers`.
@@ -20,7 +21,7 @@ _NORM_GROUPS = 8
 STRIDE = 4
 #: Sides of the neighbourhoods that a pixel is compared with, pixels, and what brings the difference to unit size. The
 #: first is a cell of the finest map, the others are multiples of two cells.
-CONTRAST_SCALES, CONTRAST_GAIN = (4, 16, 32, 64), 2.0
+CONTRAST_SCALES, CONTRAST_GAIN = (STRIDE, 16, 32, SIDE_STEP), 2.0
 
 
 def conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:

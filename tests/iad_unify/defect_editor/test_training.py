@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.checkpoint import CheckpointError
 from iad_unify.defect_editor.condition import Backbone, Reference
 from iad_unify.defect_editor.config import EditorConfig
@@ -16,7 +17,7 @@ from iad_unify.types import DEFECT_TYPES
 
 
 def find(image: np.ndarray, mask: np.ndarray) -> Reference:
-    return Reference(np.full((1, 2, 8), image.mean(), np.float16), np.zeros((1, 5), np.float32))
+    return Reference(np.full((1, APPEARANCE_ROWS, 8), image.mean(), np.float16), np.zeros((1, 5), np.float32))
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.checkpoint import Card, write_card
 from iad_unify.explainer import corpus
 from iad_unify.explainer.model import RegionQwen
@@ -48,7 +49,7 @@ def ask() -> Callable[..., Question]:
 
     def question(text: str, regions: int) -> Question:
         geometry = random.uniform(0.05, 0.9, size=(regions, 5)).astype(np.float32)
-        return Question(text, random.normal(size=(regions, 2, 64)).astype(np.float32), geometry)
+        return Question(text, random.normal(size=(regions, APPEARANCE_ROWS, 64)).astype(np.float32), geometry)
 
     return question
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.explainer.generation import answers
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import Batch, PromptWriter, Question
@@ -69,7 +70,7 @@ def test_a_saved_model_answers_the_same(parts, writer, ask, tmp_path):
 
 def test_half_precision_storage_keeps_the_standardisation(parts, tmp_path):
     model = RegionQwen(parts[0].config)
-    rows = torch.randn(100, 2, 64) * 7 + 3
+    rows = torch.randn(100, APPEARANCE_ROWS, 64) * 7 + 3
     model.region_projection.standardise(rows)
     save(tmp_path, model, parts[1], torch.float16)
     loaded, _ = load(tmp_path)

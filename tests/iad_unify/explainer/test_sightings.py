@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.explainer import sightings_file
 from iad_unify.explainer.sightings import Spotter, cropped, gather
 from iad_unify.geometry import geometry_of_mask
@@ -21,7 +22,7 @@ def test_oracle_regions_are_the_drawn_defects(seen):
     assert len(defective) >= 8
     for sighting in defective:
         regions = sighting.oracle
-        assert regions.appearance.shape == (len(regions.rles), 2, 64)
+        assert regions.appearance.shape == (len(regions.rles), APPEARANCE_ROWS, 64)
         assert UNKNOWN not in regions.drawn_types
         for rle, geometry in zip(regions.rles, regions.geometry, strict=True):
             assert (rle.width, rle.height) == (sighting.width, sighting.height)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.checkpoint import CheckpointError
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import Question
@@ -18,7 +19,7 @@ def places(rng, count, progress=1.0):
     for _ in range(count):
         geometry = rng.uniform(0.05, 0.95, size=(1, 5)).astype(np.float32)
         answer = "left" if geometry[0, 0] < 0.5 else "right"
-        found.append(Example(Question("Where?", rng.normal(size=(1, 2, 64)), geometry), answer))
+        found.append(Example(Question("Where?", rng.normal(size=(1, APPEARANCE_ROWS, 64)), geometry), answer))
     return found
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from iad_unify.catalog import EXPLAINER
+from iad_unify.catalog import APPEARANCE_ROWS, EXPLAINER
 from iad_unify.checkpoint import CheckpointError, UntrainedHead, model_version
 from iad_unify.explainer.storage import write_random_checkpoint
 from iad_unify.serving.explainer import MAX_BATCH, ExplainerService
@@ -24,7 +24,7 @@ def request(regions=1, text="Where is it?", temperature=0.0, seed=0, tokens=6):
     random = np.random.default_rng(regions)
     return {
         "QUESTION": np.array([text.encode()], dtype=object),
-        "APPEARANCE": random.normal(size=(regions, 2, 64)).astype(np.float16),
+        "APPEARANCE": random.normal(size=(regions, APPEARANCE_ROWS, 64)).astype(np.float16),
         "GEOMETRY": random.uniform(0.1, 0.5, size=(regions, 5)).astype(np.float32),
         "TEMPERATURE": np.array([temperature], np.float32),
         "SEED": np.array([seed], np.int64),
@@ -65,7 +65,7 @@ def test_a_request_cancelled_before_the_start_gets_only_its_end(service):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"APPEARANCE": np.zeros((1, 2, 32), np.float16)}, r"APPEARANCE has shape \[1, 2, 32\]"),
+        ({"APPEARANCE": np.zeros((1, APPEARANCE_ROWS, 32), np.float16)}, r"APPEARANCE has shape \[1, 3, 32\]"),
         ({"GEOMETRY": np.zeros((2, 5), np.float32)}, r"GEOMETRY has shape \[2, 5\] for 1 regions"),
         ({"GEOMETRY": np.full((1, 5), np.nan, np.float32)}, "must be finite"),
         ({"TEMPERATURE": np.array([-1.0], np.float32)}, "TEMPERATURE is -1.0"),
@@ -93,7 +93,7 @@ def test_hidden_states_do_not_depend_on_padding(service):
 
 
 def test_hidden_states_can_enter_a_graph_that_trains(service):
-    empty = np.zeros((0, 2, 64), np.float16), np.zeros((0, 5), np.float32)
+    empty = np.zeros((0, APPEARANCE_ROWS, 64), np.float16), np.zeros((0, 5), np.float32)
     hidden, _ = service.hidden_states(["a scratch"], [empty[0]], [empty[1]])
     weight = torch.ones(service.hidden_size, requires_grad=True)
     (hidden * weight).sum().backward()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tests.checkpoints import write_expert, write_explainer
 
+from iad_unify.catalog import APPEARANCE_ROWS
 from inspectd.errors import Misconfigured, ModelFailed, Unavailable
 from inspectd.records import Image, RegionTokens
 from inspectd.vision.explainer import Question
@@ -94,7 +95,7 @@ async def test_answers_stream_side_by_side_and_can_be_cancelled(checkpoints: Pat
         role="explainer", checkpoint=checkpoints / "explainer", setting="vision.explainer_checkpoint"
     )
     explainer = LocalExplainer(process=process)
-    tokens = RegionTokens(np.zeros((1, 2, 64), np.float16), np.full((1, 5), 0.5, np.float32))
+    tokens = RegionTokens(np.zeros((1, APPEARANCE_ROWS, 64), np.float16), np.full((1, 5), 0.5, np.float32))
 
     async def whole(text: str) -> str:
         return "".join([piece.text async for piece in explainer.answer(Question(text, tokens, max_tokens=12))])

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tritonclient.utils
 
+from iad_unify.catalog import APPEARANCE_ROWS
 from inspectd.errors import CalibrateAgain, InspectdError, ModelFailed, Overloaded, Unavailable
 from inspectd.records import Image, RegionTokens
 from inspectd.settings import TritonSettings
@@ -76,7 +77,9 @@ def some_image() -> Image:
 
 
 def some_question() -> Question:
-    return Question("What?", RegionTokens(np.ones((1, 2, 64), np.float16), np.full((1, 5), 0.3, np.float32)))
+    return Question(
+        "What?", RegionTokens(np.ones((1, APPEARANCE_ROWS, 64), np.float16), np.full((1, 5), 0.3, np.float32))
+    )
 
 
 async def ask_everything(server: TritonServer, expected: type[InspectdError]) -> None:

@@ -52,7 +52,7 @@ def board(board_folder: Path) -> Sample:
 
 
 def test_a_board_is_opened_with_its_template_and_a_plane_of_box_numbers(board: Sample) -> None:
-    labelled, _ = open_sample(board, 160, TYPES)
+    labelled, _ = open_sample(board, 192, TYPES)
     assert labelled.template is not None
     assert labelled.boxes is not None
     differs = (labelled.rgb != labelled.template).any(axis=2)
@@ -65,7 +65,7 @@ def test_a_board_is_opened_with_its_template_and_a_plane_of_box_numbers(board: S
 
 
 def test_everything_of_a_board_is_varied_alike(board: Sample) -> None:
-    labelled, _ = open_sample(board, 160, TYPES)
+    labelled, _ = open_sample(board, 192, TYPES)
     for seed in range(12):
         part = vary(crop(labelled, 120, np.random.default_rng(seed)), np.random.default_rng(seed))
         assert part.template is not None
@@ -79,8 +79,8 @@ def test_everything_of_a_board_is_varied_alike(board: Sample) -> None:
 
 def test_the_heads_learn_from_each_box_and_its_margins(board: Sample) -> None:
     torch.manual_seed(0)
-    labelled, _ = open_sample(board, 160, TYPES)
-    expert = model.create(ExpertConfig(size=160, type_slugs=TYPES, template=True, boxes=True))
+    labelled, _ = open_sample(board, 192, TYPES)
+    expert = model.create(ExpertConfig(size=192, type_slugs=TYPES, template=True, boxes=True))
     batch = collate([labelled, labelled])
     output = expert(batch.pictures, batch.templates, batch.has_template)
     found = losses.region_losses(expert, output, batch, np.random.default_rng(0))
@@ -93,8 +93,8 @@ def test_the_heads_learn_from_each_box_and_its_margins(board: Sample) -> None:
 
 
 def test_pixels_of_unknown_truth_do_not_count(board: Sample) -> None:
-    labelled, _ = open_sample(board, 160, TYPES)
-    logits = torch.zeros(1, 160, 160)
+    labelled, _ = open_sample(board, 192, TYPES)
+    logits = torch.zeros(1, 192, 192)
     logits[0, 100:110, 140:150] = 8.0
     batch = collate([labelled])
     known = losses.anomaly_loss(logits, batch)
@@ -116,11 +116,11 @@ def test_boards_are_trained_and_measured_by_the_commands(board_folder: Path, tmp
     splits.write(splits.Split(("board0",), ("board1",), ("board2",)), groups)
     commands.train(
         data=[str(board_folder)], out=out, config="tiny", backbone="", init="none", groups=groups, train_share=0.7,
-        minutes=None, steps=4, batch=2, size=160, crop=96, crop_share=0.5, seed=0, threads=1, good_only=False,
+        minutes=None, steps=4, batch=2, size=192, crop=128, crop_share=0.5, seed=0, threads=1, good_only=False,
         resume=False,
     )  # fmt: skip
     config = model.load(out).config
-    assert (config.size, config.template, config.boxes) == (160, True, True)
+    assert (config.size, config.template, config.boxes) == (192, True, True)
     assert config.trained_heads == ("anomaly", "type", "extent")
     assert config.merge_gap_px in (9, 15, 21)
     report = tmp_path / "report.json"

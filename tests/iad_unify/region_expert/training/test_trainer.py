@@ -1,6 +1,9 @@
 """Training, resuming and evaluating through the commands, in seconds."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +122,26 @@ def commands_types() -> tuple[str, ...]:
     from iad_unify.types import DEFECT_TYPES
 
     return tuple(slug for slug in DEFECT_TYPES if slug != "scratch")
+
+
+def test_a_side_that_local_contrast_cannot_divide_is_refused_by_name(tmp_path: Path) -> None:
+    for option, sides in (("--size", {"size": 160}), ("--crop", {"crop": 96})):
+        with pytest.raises(typer.BadParameter, match="not a multiple of 64") as refusal:
+            commands.train(data=["procedural"], out=tmp_path, **sides)  # type: ignore[arg-type]
+        assert refusal.value.param_hint == option
+
+
+def test_several_processes_train_one_expert(tmp_path: Path) -> None:
+    """As on several GPUs: accelerate starts them, the gradients are averaged, one of them writes."""
+    command = [
+        *(sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1"),
+        *("--mixed_precision", "no", "--dynamo_backend", "no", "-m", "iad_unify.cli", "train", "region-expert"),
+        *("--data", "procedural", "--config", "tiny", "--steps", "2", "--batch", "2", "--device", "cpu"),
+        *("--precision", "f32", "--out", str(tmp_path)),
+    ]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=300, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert read_card(tmp_path).steps == 2
+    assert done.stdout.count("validation: image AUROC") == 1
