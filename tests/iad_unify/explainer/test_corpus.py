@@ -56,7 +56,7 @@ def test_some_prompts_hold_no_region_and_say_so(corpus):
 
 
 def test_what_was_drawn_is_said_first_when_the_expert_holds_it_likely():
-    logits = np.full(len(DEFECT_TYPES), -9.0, np.float32)
+    logits = np.full(len(DEFECT_TYPES) + 1, -9.0, np.float32)  # and "unknown"
     logits[[0, 1]] = 1.0, 0.8
     assert [slug for slug, _ in spoken_types("crack", logits)] == ["crack", "scratch"]
     assert spoken_types("dent", logits)[0][0] == "scratch"

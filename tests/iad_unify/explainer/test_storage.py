@@ -6,6 +6,7 @@ import pytest
 import torch
 from transformers import Qwen3_5Config, Qwen3_5ForConditionalGeneration
 
+from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.checkpoint import CheckpointError
 from iad_unify.explainer.generation import answers
 from iad_unify.explainer.prompt import PromptWriter
@@ -41,7 +42,7 @@ def test_a_stock_qwen_becomes_an_explainer_with_a_fresh_projection(stock_checkpo
         torch.testing.assert_close(own[name], weight.float())
     first = model.region_projection.appearance[0]
     assert abs(float(first.weight.std().detach()) * first.in_features**0.5 - 1) < 0.05
-    assert torch.equal(model.region_projection.deviation, torch.ones(2, 64))
+    assert torch.equal(model.region_projection.deviation, torch.ones(APPEARANCE_ROWS, 64))
     region = tokenizer.convert_tokens_to_ids("<|region|>")
     assert model.config.region_token_id == region < model.get_input_embeddings().num_embeddings
 
