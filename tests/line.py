@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify import masks
+from iad_unify.catalog import EXPERT_SIZE
+from iad_unify.checkpoint import at_square
 from iad_unify.geometry import Letterbox, cell_of_mask
 from inspectd.api.directory import CameraDirectory
 from inspectd.api.server import ApiServer
@@ -68,10 +70,11 @@ class SpotExpert:
         self.looks = 0
         self.memories: set[str] = set()  # that it can use
         self.references: list[str] = []  # that it was asked with
+        self.sides: list[int] = []  # of the squares that it was shown
 
-    async def describe(self) -> ExpertCard:
+    async def describe(self, side: int = EXPERT_SIZE) -> ExpertCard:
         self._check()
-        return ExpertCard(MODEL, default_threshold=0.5, proposal_threshold=0.2)
+        return ExpertCard(at_square(MODEL, side, EXPERT_SIZE), default_threshold=0.5, proposal_threshold=0.2)
 
     async def find_regions(self, image: Image, proposal: float = 0.0, reference: str = "") -> Findings:
         self._check()
@@ -79,6 +82,7 @@ class SpotExpert:
             raise CalibrateAgain(f"{reference} is not there; calibrate again with good parts")
         self.looks += 1
         self.references.append(reference)
+        self.sides.append(image.pixels.shape[0])
         box = Letterbox.from_array(image.letterbox, image.pixels.shape[0])
         x, y, width, height = box.inner
         inner = cv2.resize(image.pixels[y : y + height, x : x + width], (image.width, image.height), interpolation=0)
@@ -89,7 +93,8 @@ class SpotExpert:
         regions = tuple(replace(region, number=number) for number, region in enumerate(found, 1))
         geometry = np.array([_geometry(region) for region in regions], np.float32).reshape(len(regions), 5)
         tokens = RegionTokens(np.zeros((len(regions), 2, 8), np.float16), geometry)
-        return Findings(float(strangeness.max()), regions, tokens, MODEL)
+        version = at_square(MODEL, image.pixels.shape[0], EXPERT_SIZE)
+        return Findings(float(strangeness.max()), regions, tokens, version)
 
     async def close(self) -> None:
         return None
@@ -177,6 +182,7 @@ class Line:
     feed: ChangeFeed
     readiness: Switch
     metrics: Metrics
+    squares: dict[str, int]  # of cameras with another one than the usual
     exits: AsyncExitStack
 
     async def api(self, settings: ApiSettings | None = None, heartbeat_s: float = 0.3) -> ApiServer:
@@ -218,8 +224,8 @@ class Line:
 
 
 @contextlib.asynccontextmanager
-async def open_line(folder: Path) -> AsyncIterator[Line]:
-    """A line whose state is under `folder`."""
+async def open_line(folder: Path, language: str = "en") -> AsyncIterator[Line]:
+    """A line whose state is under `folder` and whose alerts are in `language`."""
     async with AsyncExitStack() as exits:
         database = await open_database(f"sqlite:///{folder / 'line.db'}")
         exits.push_async_callback(database.close)
@@ -234,7 +240,11 @@ async def open_line(folder: Path) -> AsyncIterator[Line]:
         exits.push_async_callback(ledger.close)
         expert, explainer, metrics = SpotExpert(), CountingExplainer(), Metrics()
         tokens = MemoryTokenCache(max_entries=1000, ttl_s=3600)
-        sight = Sight(expert=expert, tokens=tokens, max_pixels=50_000_000, metrics=metrics)
+        squares = dict[str, int]()
+        sight = Sight(
+            expert=expert, tokens=tokens, max_pixels=50_000_000, metrics=metrics,
+            square_of=lambda camera: squares.get(camera, EXPERT_SIZE),
+        )  # fmt: skip
         resolve = Thresholds(store=thresholds)
         history = SqlScoreHistory(database=database)
         watch = DriftWatch(
@@ -258,7 +268,8 @@ async def open_line(folder: Path) -> AsyncIterator[Line]:
                 clock=lambda: datetime.now(UTC),
             ),
             narrator=Narrator(
-                explainer=explainer, sight=sight, thresholds=resolve, evidence=evidence, events=events
+                explainer=explainer, sight=sight, thresholds=resolve, evidence=evidence, events=events,
+                language=language,
             ),
             calibrator=Calibrator(sight=sight, store=thresholds, clock=lambda: datetime.now(UTC)),
             recalibrator=Recalibrator(history=history, store=thresholds, clock=lambda: datetime.now(UTC)),
@@ -269,5 +280,6 @@ async def open_line(folder: Path) -> AsyncIterator[Line]:
             feed=feed,
             readiness=Switch(),
             metrics=metrics,
+            squares=squares,
             exits=exits,
         )  # fmt: skip

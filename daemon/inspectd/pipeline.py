@@ -69,8 +69,10 @@ class Inspector:
 
     async def inspect(self, frame: Frame, *, record: bool = True) -> Verdict:
         """Raises Rejected (a bad picture), ModelFailed, Unavailable; nothing half-done is left behind by a repetition."""
-        threshold = await self._thresholds.find(frame.camera_id, await self._sight.card())
-        sighting = await self._sight.look(frame.data, frame.sha256, threshold.value, threshold.reference_version)
+        camera = frame.camera_id
+        threshold = await self._thresholds.find(camera, await self._sight.card(camera))
+        reference = threshold.reference_version
+        sighting = await self._sight.look(frame.data, frame.sha256, camera, threshold.value, reference)
         inspection = judge(frame, sighting.findings, threshold, self._clock())
         regions = sighting.findings.regions
         if not record:

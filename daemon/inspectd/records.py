@@ -48,7 +48,7 @@ class Frame:
 class Image:
     """A decoded frame, letterboxed for the region expert."""
 
-    pixels: NDArray[np.uint8]  # [S, S, 3] RGB, S = iad_unify.catalog.EXPERT_SIZE
+    pixels: NDArray[np.uint8]  # [S, S, 3] RGB; S is the setting vision.square_px
     letterbox: NDArray[np.float32]  # [5] scale, pad_x, pad_y, width, height of the original
     width: int  # of the original
     height: int

@@ -5,12 +5,15 @@ package reads the environment.
 """
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from iad_unify.catalog import EXPERT_SIZE, LARGEST_SQUARE, LEAST_SQUARE, SQUARE_STEP
 from inspectd.errors import Misconfigured
+
+Square = Annotated[int, Field(ge=LEAST_SQUARE, le=LARGEST_SQUARE, multiple_of=SQUARE_STEP)]
 
 
 class Section(BaseModel):
@@ -74,8 +77,20 @@ class VisionSettings(Section):
         description="Folder of memories of good parts (`calibrate --memory`); state_dir/references when unset. "
         "With Triton: the folder that its parameter `references` names.",
     )
+    square_px: Square = Field(
+        EXPERT_SIZE,
+        description="Side of the square that frames are brought to; a multiple of 32. One that is larger than the expert's "
+        "input is looked at in tiles: it shows smaller defects, at a cost that grows with its area.",
+    )
+    camera_square_px: dict[str, Square] = Field(
+        {}, description="The same for single cameras: a table from camera id to side."
+    )
     threads: int = Field(1, gt=0, description="CPU threads of each local model process.")
     max_batch_size: int = Field(8, gt=0, description="Most frames of one local call.")
+
+    def square_of(self, camera_id: str) -> int:
+        """Side of the square that a camera's frames are brought to, pixels."""
+        return self.camera_square_px.get(camera_id, self.square_px)
 
 
 class TritonSettings(Section):
@@ -114,6 +129,9 @@ class ExplanationSettings(Section):
     """The words."""
 
     enabled: bool = Field(True, description="Whether events get words.")
+    language: Literal["en", "ko", "zh", "de"] = Field(
+        "en", description="Of the sentence that each event gets: English, Korean, Chinese or German."
+    )
     queue_size: int = Field(1024, gt=0, description="Events waiting for words; beyond it they are EXPIRED.")
     batch_size: int = Field(8, gt=0, description="Questions asked at once.")
     deadline_s: float = Field(600.0, gt=0, description="An event older than this is EXPIRED instead of explained.")

@@ -12,6 +12,7 @@ from typing import Protocol
 import structlog
 
 from iad_unify import resources
+from iad_unify.catalog import SQUARE_TOO_SMALL
 from inspectd.alerts.notifier import AlertRule
 from inspectd.alerts.webhook import WebhookNotifier
 from inspectd.api.directory import CameraDirectory
@@ -23,7 +24,7 @@ from inspectd.dashboard.server import Dashboard
 from inspectd.database.engine import Database, open_database
 from inspectd.deadletters.files import FileDeadLetterStore
 from inspectd.deadletters.store import DeadLetterStore
-from inspectd.errors import Misconfigured, Unavailable
+from inspectd.errors import Misconfigured, ModelFailed, Unavailable
 from inspectd.events.feed import ChangeFeed
 from inspectd.events.outbox import OutboxPublisher
 from inspectd.events.sql import SqlEventStore
@@ -192,8 +193,8 @@ async def open_daemon(
         streams = await _open_streams(settings, stack, state, source, drops)
         models = await open_models(settings, stack)
         tokens = await _open_tokens(settings, stack, metrics)
-        sight = Sight(expert=models.expert, tokens=tokens, max_pixels=settings.frames.max_pixels, metrics=metrics)
-        await _first_look(settings, sight)
+        sight = open_sight(settings, models, tokens, metrics)
+        await first_look(settings, sight)
         thresholds = Thresholds(store=state.thresholds)
         narrator = Narrator(
             explainer=models.explainer,
@@ -201,6 +202,7 @@ async def open_daemon(
             thresholds=thresholds,
             evidence=state.evidence,
             events=state.events,
+            language=settings.explanations.language,
         )
         writer = _writer(settings, state, narrator, metrics, on_event)
         rule = _alert_rule(settings, stack, metrics)
@@ -403,10 +405,33 @@ async def _triton_models(settings: Settings, stack: AsyncExitStack) -> Models:
     return Models(server.expert, server.explainer, server.editor, {"triton": server.ready})
 
 
-async def _first_look(settings: Settings, sight: Sight) -> None:
-    """Asks the expert for its card, so that a server that is away is told at the start and not in the first frame."""
+def open_sight(settings: Settings, models: Models, tokens: TokenCache, metrics: Metrics) -> Sight:
+    """The expert's eyes, with the square of each camera."""
+    return Sight(
+        expert=models.expert,
+        tokens=tokens,
+        max_pixels=settings.frames.max_pixels,
+        metrics=metrics,
+        square_of=settings.vision.square_of,
+    )
+
+
+async def first_look(settings: Settings, sight: Sight) -> None:
+    """Asks the expert for its card at every square, so that what would fail in the first frame is told at the start.
+
+    Raises Misconfigured: the server is away, or a square is smaller than the expert's input.
+    """
+    vision = settings.vision
     try:
-        await sight.card()
+        for camera in ("", *vision.camera_square_px):
+            await sight.card(camera)
+    except ModelFailed as error:
+        if SQUARE_TOO_SMALL not in str(error):
+            raise
+        sides = sorted({vision.square_px, *vision.camera_square_px.values()})
+        raise Misconfigured(
+            "vision.square_px", f"{', '.join(map(str, sides))}: {error}", "Set it, and vision.camera_square_px, higher"
+        ) from error
     except Unavailable as error:
         raise Misconfigured(
             "triton.url",

@@ -74,7 +74,7 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=True)
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
-    if value in (None, "", ()):
+    if value in (None, "", (), {}):
         return "–"
     if isinstance(value, bool):
         return f"`{str(value).lower()}`"

@@ -6,8 +6,12 @@ this catalog; a test holds them together. It knows names, dtypes and shapes, not
 
 from dataclasses import dataclass
 
-#: Side in pixels of the square frame that the daemon sends to the region expert.
+#: Side in pixels of a region expert's input, and of the square that a frame is brought to, unless something else is said.
 EXPERT_SIZE = 256
+#: A square's side is a multiple of the first, and lies between the others, pixels.
+SQUARE_STEP, LEAST_SQUARE, LARGEST_SQUARE = 32, 64, 2048
+#: What an expert says, among other words, of a square that is smaller than its own input.
+SQUARE_TOO_SMALL = "is smaller than the expert's input"
 #: Most regions in one answer; outputs are padded to it and `COUNT` says how many are real.
 MAX_REGIONS = 16
 #: What an expert says, among other words, of a REFERENCE that it cannot use.
@@ -41,7 +45,8 @@ REGION_EXPERT = Model(
     name="region_expert",
     max_batch_size=8,
     inputs=(
-        Tensor("IMAGE", "UINT8", (EXPERT_SIZE, EXPERT_SIZE, 3)),  # RGB, letterboxed
+        # RGB, letterboxed into a square; one that is larger than the expert's own input is looked at in tiles
+        Tensor("IMAGE", "UINT8", (-1, -1, 3)),
         Tensor("LETTERBOX", "FP32", (5,)),  # scale, pad_x, pad_y, original width, original height
         # probability threshold (0: the card's own), smallest area in original pixels (0: the card's own)
         Tensor("PROPOSAL", "FP32", (2,)),
@@ -59,7 +64,7 @@ REGION_EXPERT = Model(
         Tensor("APPEARANCE", "FP16", (MAX_REGIONS, APPEARANCE_ROWS, -1)),
         Tensor("GEOMETRY", "FP32", (MAX_REGIONS, 5)),  # cx, cy, w, h, area, normalised to the original frame
         Tensor("DEFAULTS", "FP32", (2,)),  # the card's decision threshold and proposal threshold
-        Tensor("MODEL_VERSION", "BYTES", (1,)),
+        Tensor("MODEL_VERSION", "BYTES", (1,)),  # and the square's side, where it is not the expert's own
     ),
 )
 

@@ -79,6 +79,19 @@ def model_version(folder: Path | str) -> str:
     return digest.hexdigest()[:12]
 
 
+def at_square(version: str, square: int, size: int) -> str:
+    """What answers carry as MODEL_VERSION: of a `version` whose input has side `size`, about a square of side `square`.
+
+    A larger square shows finer things: its tokens, scores and thresholds are those of another model, and the name says so.
+    """
+    return version if square == size else f"{version}@{square}"
+
+
+def checkpoint_version(served: str) -> str:
+    """The checkpoint's own `model_version` out of a MODEL_VERSION: without the precision and the square."""
+    return served.partition("@")[0].partition("+")[0]
+
+
 _RETRAIN = "train one with `iad-unify train`, or name a folder that holds config.json and model.safetensors"
 
 

@@ -70,7 +70,10 @@ async def ask(client: Client, image: bytes, camera: str = "press-1") -> InspectI
     return response
 
 
-async def test_a_memory_from_good_pictures_finds_what_they_never_showed(good: Path, tmp_path: Path) -> None:
+async def test_a_memory_from_good_pictures_finds_what_they_never_showed(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSPECTD_VISION__CAMERA_SQUARE_PX", '{"press-1": 320}')  # in tiles, the memory too
     result = await calibrate("--good", str(good), "--rate", "0.1", "--memory")
     assert result.exit_code == 0, result.output
     (file,) = (tmp_path / "state" / "references").iterdir()
@@ -78,6 +81,7 @@ async def test_a_memory_from_good_pictures_finds_what_they_never_showed(good: Pa
     async with asking() as client:
         bad, alone = await ask(client, part(100, hole=True)), await ask(client, part(100, hole=True), "press-2")
         assert bad.inspection.outcome == Inspection.DEFECT
+        assert bad.inspection.model_version == f"{alone.inspection.model_version}@320"
         assert bad.inspection.score > alone.inspection.score + 0.05
         fine = [await ask(client, part(seed)) for seed in range(101, 107)]
         assert sum(one.inspection.outcome == Inspection.PASS for one in fine) >= 5
@@ -91,6 +95,17 @@ async def test_a_memory_from_good_pictures_finds_what_they_never_showed(good: Pa
             await ask(client, part(100))
         assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
         assert (await ask(client, part(100), "press-2")).inspection.threshold_version.startswith("default/")
+
+
+async def test_a_square_smaller_than_the_expert_s_input_ends_the_start_with_the_setting(
+    good: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INSPECTD_VISION__CAMERA_SQUARE_PX", '{"press-1": 128}')
+    with pytest.raises(
+        Misconfigured, match=r"vision.square_px: .*128 pixels is smaller than the expert's input of 256"
+    ):
+        async with asking():
+            pass
 
 
 async def test_what_makes_no_memory_is_refused_before_anything_is_stored(good: Path, tmp_path: Path) -> None:

@@ -3,11 +3,9 @@
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from iad_unify import catalog, resources
-from iad_unify.geometry import Letterbox
 
 REPOSITORY = resources.repository()
 TRITON_NAMES = {"BYTES": "STRING"}
@@ -58,19 +56,6 @@ def test_the_explainers_queue_is_bounded_by_a_parameter() -> None:
 @pytest.mark.parametrize("model", catalog.MODELS, ids=lambda model: model.name)
 def test_the_checkpoint_is_a_parameter_that_stands_for_the_shipped_one_when_empty(model: catalog.Model) -> None:
     assert 'key: "checkpoint" value: { string_value: "" }' in configuration(model.name)
-
-
-@pytest.mark.parametrize(("file", "rows"), [("letterbox", 1), ("letterboxes", catalog.REGION_EXPERT.max_batch_size)])
-def test_the_warm_up_letterboxes_are_valid(file: str, rows: int) -> None:
-    values = np.frombuffer((REPOSITORY / "region_expert" / "warmup" / file).read_bytes(), dtype="<f4").reshape(-1, 5)
-    assert len(values) == rows
-    for row in values:
-        assert Letterbox.from_array(row, catalog.EXPERT_SIZE).inner == (0, 0, catalog.EXPERT_SIZE, catalog.EXPERT_SIZE)
-
-
-def test_a_warm_up_names_every_input_of_the_region_expert() -> None:
-    keys = re.findall(r'inputs \{ key: "(\w+)"', configuration("region_expert"))
-    assert set(keys) == {tensor.name for tensor in catalog.REGION_EXPERT.inputs}
 
 
 def test_the_models_are_thin() -> None:

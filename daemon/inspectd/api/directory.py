@@ -30,8 +30,8 @@ class CameraDirectory:
     async def list(self) -> tuple[CameraStatus, ...]:
         """By id. Raises Unavailable when a threshold cannot be told."""
         cameras = await self._counts()
-        card = await self._cards.card()
-        found = await asyncio.gather(*(self._thresholds.find(camera, card) for camera in cameras))
+        cards = [await self._cards.card(camera) for camera in cameras]
+        found = await asyncio.gather(*map(self._thresholds.find, cameras, cards))
         return tuple(self._status(counts, threshold) for counts, threshold in zip(cameras.values(), found, strict=True))
 
     async def list_at_hand(self) -> tuple[CameraStatus, ...]:
@@ -47,7 +47,7 @@ class CameraDirectory:
         counts = (await self._counts()).get(camera_id)
         if counts is None:
             raise NotFound(f"no camera {camera_id!r} has sent a frame or has a threshold")
-        return self._status(counts, await self._thresholds.find(camera_id, await self._cards.card()))
+        return self._status(counts, await self._thresholds.find(camera_id, await self._cards.card(camera_id)))
 
     async def calibrated(self, camera_id: str, threshold: Threshold) -> CameraStatus:
         """A camera whose threshold was set just now."""

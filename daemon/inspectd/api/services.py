@@ -103,8 +103,8 @@ class Readiness(Protocol):
 class CardSource(Protocol):
     """Knows the served region expert."""
 
-    async def card(self) -> ExpertCard:
-        """Its version and defaults. Raises Unavailable."""
+    async def card(self, camera_id: str) -> ExpertCard:
+        """Its version and defaults for a camera's frames. Raises Unavailable."""
 
 
 class CameraThresholds(Protocol):

@@ -176,8 +176,9 @@ class AugmentationRunner:
 
     async def _look(self, data: bytes, event: DefectEvent) -> Findings:
         """As the event's frame was looked at."""
-        reference = await self._thresholds.reference_of(event.threshold_version, await self._sight.card())
-        return (await self._sight.look(data, Frame.digest(data), event.threshold, reference)).findings
+        camera = event.camera_id
+        reference = await self._thresholds.reference_of(event.threshold_version, await self._sight.card(camera))
+        return (await self._sight.look(data, Frame.digest(data), camera, event.threshold, reference)).findings
 
 
 def _encoded(picture: NDArray[np.uint8]) -> bytes:

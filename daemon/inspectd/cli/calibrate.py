@@ -132,16 +132,15 @@ async def _calibrate(
     from inspectd.metrics import Metrics
     from inspectd.thresholds.calibrator import Calibrator
     from inspectd.tokens.memory import MemoryTokenCache
-    from inspectd.vision.sight import Sight
-    from inspectd.wiring import now, open_memory_builder, open_models, open_state
+    from inspectd.wiring import first_look, now, open_memory_builder, open_models, open_sight, open_state
 
     check_camera_id(camera)
     console = Console(stderr=True)
     async with AsyncExitStack() as stack:
         state = await open_state(settings, stack)
         models = await open_models(settings.model_copy(update={"explanations": _silent(settings)}), stack)
-        tokens = MemoryTokenCache(max_entries=1, ttl_s=60)
-        sight = Sight(expert=models.expert, tokens=tokens, max_pixels=settings.frames.max_pixels, metrics=Metrics())
+        sight = open_sight(settings, models, MemoryTokenCache(max_entries=1, ttl_s=60), Metrics())
+        await first_look(settings, sight)
         calibrator = Calibrator(sight=sight, store=state.thresholds, clock=now)
         with Progress(console=console) as progress:
             task = progress.add_task("scoring good parts", total=None if memory else len(pictures))

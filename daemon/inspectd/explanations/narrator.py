@@ -6,11 +6,11 @@ It knows nothing of queues or states in a store; `explanations.writer` decides w
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from iad_unify.language.questions import ALERT_QUESTION
+from iad_unify.language.speech import VOICES
 from inspectd.errors import NotFound
 from inspectd.events.store import EventStore
 from inspectd.evidence.store import EvidenceStore
-from inspectd.explanations.grounding import facts_of, find_contradictions, template_sentence
+from inspectd.explanations.grounding import facts_of, find_contradictions, language_of, template_sentence
 from inspectd.records import DefectEvent, Explanation, ExplanationState, Origin, Region, RegionTokens
 from inspectd.thresholds.decision import Thresholds
 from inspectd.vision.explainer import Explainer, Question
@@ -58,20 +58,22 @@ class Narrator:
         thresholds: Thresholds,
         evidence: EvidenceStore,
         events: EventStore,
+        language: str = "en",
     ) -> None:
         self._explainer, self._sight, self._thresholds = explainer, sight, thresholds
         self._evidence, self._events = evidence, events
+        self._language, self._alert_question = language, VOICES[language].question
 
     async def describe(self, event: DefectEvent) -> Explanation:
         """The alert sentence. Raises NotFound (the picture is gone), Unavailable, ModelFailed."""
         ground = await self._ground(event)
-        question = Question(ALERT_QUESTION, ground.tokens)
-        return await self._check(question, ground, await self._complete(question))
+        question = Question(self._alert_question, ground.tokens)
+        return await self._check(question, ground, await self._complete(question), self._language)
 
     async def ask(self, event_id: str, question: str = "") -> AsyncIterator[str | Answer]:
         """Pieces of the model's text as they come, then the Answer. Raises as `describe`, and NotFound for the event."""
         ground = await self._ground(await self._events.get(event_id))
-        asked = Question(question.strip() or ALERT_QUESTION, ground.tokens)
+        asked = Question(question.strip() or self._alert_question, ground.tokens)
         text, version = "", ""
         async for piece in self._explainer.answer(asked):
             text, version = text + piece.text, piece.model_version
@@ -81,13 +83,13 @@ class Narrator:
 
     async def _ground(self, event: DefectEvent) -> Ground:
         """Tokens of the event's regions from the cache; when they expired, computed again from the kept picture."""
-        sha256, threshold = event.picture.sha256, event.threshold
-        reference = await self._thresholds.reference_of(event.threshold_version, await self._sight.card())
-        findings = await self._sight.recall(sha256, threshold, reference)
+        sha256, camera, threshold = event.picture.sha256, event.camera_id, event.threshold
+        reference = await self._thresholds.reference_of(event.threshold_version, await self._sight.card(camera))
+        findings = await self._sight.recall(sha256, camera, threshold, reference)
         cached = findings is not None
         if findings is None:
             data = await self._evidence.get(sha256)
-            findings = (await self._sight.look(data, sha256, threshold, reference)).findings
+            findings = (await self._sight.look(data, sha256, camera, threshold, reference)).findings
         regions = event.regions
         if findings.model_version != event.model_version:  # another model sees other regions: its words stand on those
             regions = tuple(region for region in findings.regions if region.score >= event.threshold)
@@ -97,18 +99,23 @@ class Narrator:
         tokens = RegionTokens(findings.tokens.appearance[:told], findings.tokens.geometry[:told])
         return Ground(tokens, regions, cached)
 
-    async def _check(self, question: Question, ground: Ground, draft: Draft) -> Explanation:
-        """The draft when nothing contradicts it, else a second draft, else the template's sentence."""
+    async def _check(
+        self, question: Question, ground: Ground, draft: Draft, language: str | None = None
+    ) -> Explanation:
+        """The draft when nothing contradicts it, else a second draft, else the template's sentence.
+
+        Without a `language` an answer may be in any; the template's is then in the question's.
+        """
         facts = facts_of(ground.regions)
-        attempts, contradictions = 1, find_contradictions(draft.text, facts, question.text)
+        attempts, contradictions = 1, find_contradictions(draft.text, facts, question.text, language)
         if contradictions:
             again = Question(question.text, question.tokens, SECOND_TRY_TEMPERATURE, seed=1)
             draft, attempts = await self._complete(again), 2
-            contradictions = find_contradictions(draft.text, facts, question.text)
+            contradictions = find_contradictions(draft.text, facts, question.text, language)
         if contradictions:
             return Explanation(
                 state=ExplanationState.UNGROUNDED,
-                text=template_sentence(facts),
+                text=template_sentence(facts, language or language_of(question.text, self._language)),
                 origin=Origin.TEMPLATE,
                 attempts=attempts,
                 model_version=draft.model_version,

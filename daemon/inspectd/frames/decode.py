@@ -49,11 +49,11 @@ def decode_full(data: bytes, max_pixels: int) -> NDArray[np.uint8]:
     return _decode(data, media_type, 1)
 
 
-def decode_image(data: bytes, max_pixels: int) -> Image:
-    """The expert's input: RGB, letterboxed to EXPERT_SIZE. Raises Rejected."""
+def decode_image(data: bytes, max_pixels: int, side: int = EXPERT_SIZE) -> Image:
+    """The expert's input: RGB, letterboxed to a square of `side` pixels. Raises Rejected."""
     media_type, width, height = _check(data, max_pixels)
-    letterbox = Letterbox.fit(width, height, EXPERT_SIZE)
-    pixels = _decode(data, media_type, _reduction(media_type, width, height))
+    letterbox = Letterbox.fit(width, height, side)
+    pixels = _decode(data, media_type, _reduction(media_type, width, height, side))
     square = letterbox.place(pixels)
     return Image(pixels=square, letterbox=letterbox.as_array(), width=width, height=height)
 
@@ -70,10 +70,10 @@ def _check(data: bytes, max_pixels: int) -> tuple[str, int, int]:
     return media_type, width, height
 
 
-def _reduction(media_type: str, width: int, height: int) -> int:
+def _reduction(media_type: str, width: int, height: int, side: int) -> int:
     if media_type != "image/jpeg":
         return 1
-    return max((factor for factor in _REDUCED if max(width, height) // factor >= EXPERT_SIZE), default=1)
+    return max((factor for factor in _REDUCED if max(width, height) // factor >= side), default=1)
 
 
 def _decode(data: bytes, media_type: str, reduction: int) -> NDArray[np.uint8]:

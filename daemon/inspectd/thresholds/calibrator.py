@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
+from iad_unify.checkpoint import checkpoint_version
 from inspectd.errors import Conflict, Misconfigured, Rejected
 from inspectd.records import Frame, Threshold
 from inspectd.thresholds.conformal import conformal_threshold, expected_alarms_per_hour, least_count
@@ -46,14 +47,14 @@ class Calibrator:
             conformal_threshold([0.0] * len(images), rate)  # refuses before any work is done
         else:
             scored, remembered = split(scored, rate)
-            reference = await self._remember(memory, remembered)
+            reference = await self._remember(camera_id, memory, remembered)
         scores = []
         for done, (number, data) in enumerate(scored, 1):
             with _named(number):
-                sighting = await self._sight.look(data, Frame.digest(data), None, reference)
+                sighting = await self._sight.look(data, Frame.digest(data), camera_id, None, reference)
             scores.append(sighting.findings.image_score)
             progress(done, len(scored))
-        card = await self._sight.card()
+        card = await self._sight.card(camera_id)
         calibration = Calibration(
             camera_id=camera_id,
             model_version=card.model_version,
@@ -66,9 +67,10 @@ class Calibrator:
         )
         return await self._store.put(calibration), expected_alarms_per_hour(rate, frames_per_hour)
 
-    async def _remember(self, memory: MemoryBuilder, remembered: Sequence[Numbered]) -> str:
-        built_with, served = await memory.model_version(), (await self._sight.card()).model_version
-        if served.partition("+")[0] != built_with:  # after a plus: the precision that the same weights run in
+    async def _remember(self, camera_id: str, memory: MemoryBuilder, remembered: Sequence[Numbered]) -> str:
+        built_with = await memory.model_version()
+        served = checkpoint_version((await self._sight.card(camera_id)).model_version)
+        if served != built_with:
             raise Misconfigured(
                 "vision.expert_checkpoint",
                 f"a memory would be built with model {built_with}, and {served} is served",
@@ -77,7 +79,7 @@ class Calibrator:
         pictures = []
         for number, data in remembered:
             with _named(number):
-                pictures.append(await self._sight.decode(data))
+                pictures.append(await self._sight.decode(data, camera_id))
         return await memory.build(pictures)
 
 

@@ -22,8 +22,8 @@ log = structlog.get_logger(__name__)
 class CardSource(Protocol):
     """Knows the served region expert."""
 
-    async def card(self) -> ExpertCard:
-        """Its version and defaults. Raises Unavailable."""
+    async def card(self, camera_id: str) -> ExpertCard:
+        """Its version and defaults for a camera's frames. Raises Unavailable."""
 
 
 class DriftWatch:
@@ -65,8 +65,8 @@ class DriftWatch:
 
     async def measure_all(self) -> None:
         """Every camera once. Raises Unavailable."""
-        card = await self._cards.card()
         for camera_id in await self._store.cameras():
+            card = await self._cards.card(camera_id)
             stored = await self._store.newest(camera_id, card.model_version)
             if stored is None:
                 self._forget(camera_id)

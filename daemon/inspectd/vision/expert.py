@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from iad_unify.catalog import EXPERT_SIZE
 from inspectd.records import Findings, Image
 
 
 @dataclass(frozen=True, slots=True)
 class ExpertCard:
-    """What the served expert says of itself."""
+    """What the served expert says of itself, for squares of one side."""
 
-    model_version: str
+    model_version: str  # another one for squares of another side
     default_threshold: float
     proposal_threshold: float
 
@@ -18,8 +19,11 @@ class ExpertCard:
 class RegionExpert(Protocol):
     """Stateless and idempotent; calls may run side by side and are batched by the server."""
 
-    async def describe(self) -> ExpertCard:
-        """The served model's version and defaults. Raises Unavailable."""
+    async def describe(self, side: int = EXPERT_SIZE) -> ExpertCard:
+        """The served model's version and defaults for squares of `side` pixels.
+
+        Raises Unavailable, ModelFailed (it takes no squares of that side).
+        """
 
     async def find_regions(self, image: Image, proposal: float = 0.0, reference: str = "") -> Findings:
         """Regions above the proposal threshold (0: the card's own), compared with the memory of that id unless empty.

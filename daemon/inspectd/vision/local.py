@@ -6,7 +6,7 @@ from contextlib import aclosing
 import numpy as np
 from numpy.typing import NDArray
 
-from iad_unify.catalog import CALIBRATE_AGAIN
+from iad_unify.catalog import CALIBRATE_AGAIN, EXPERT_SIZE
 from inspectd.errors import CalibrateAgain, ModelFailed
 from inspectd.records import Findings, Image
 from inspectd.vision.editor import Edit
@@ -36,9 +36,9 @@ class LocalRegionExpert:
     def __init__(self, *, process: ModelProcess) -> None:
         self._process = process
 
-    async def describe(self) -> ExpertCard:
+    async def describe(self, side: int = EXPERT_SIZE) -> ExpertCard:
         """See the port."""
-        return card_from_tensors(await self._infer(blank_image()))
+        return card_from_tensors(await self._infer(blank_image(side)))
 
     async def find_regions(self, image: Image, proposal: float = 0.0, reference: str = "") -> Findings:
         """See the port."""

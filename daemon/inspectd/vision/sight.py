@@ -1,8 +1,10 @@
 """Findings of a picture, from the cache or from the expert. The one place that knows what the cache key is made of."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from iad_unify.catalog import EXPERT_SIZE
 from inspectd.errors import CalibrateAgain
 from inspectd.frames.decode import decode_image
 from inspectd.metrics import Metrics
@@ -20,48 +22,69 @@ class Sighting:
 
 
 class Sight:
-    """Looks at a picture once: the same bytes under the same model, proposal and memory are answered from the cache."""
+    """Looks at a picture once: the same bytes under the same model, square, proposal and memory come from the cache.
 
-    def __init__(self, *, expert: RegionExpert, tokens: TokenCache, max_pixels: int, metrics: Metrics) -> None:
+    `square_of` tells the side of the square that a camera's frames are brought to, pixels.
+    """
+
+    def __init__(
+        self,
+        *,
+        expert: RegionExpert,
+        tokens: TokenCache,
+        max_pixels: int,
+        metrics: Metrics,
+        square_of: Callable[[str], int] = lambda camera_id: EXPERT_SIZE,
+    ) -> None:
         self._expert, self._tokens, self._max_pixels, self._metrics = expert, tokens, max_pixels, metrics
-        self._card: ExpertCard | None = None
+        self._square_of = square_of
+        self._cards: dict[int, ExpertCard] = {}  # by the side of the square
 
-    async def card(self) -> ExpertCard:
-        """What the served expert says of itself, asked once per model version. Raises Unavailable."""
-        if self._card is None:
-            self._card = await self._expert.describe()
-        return self._card
+    async def card(self, camera_id: str) -> ExpertCard:
+        """What the served expert says of itself for a camera's frames, asked once per model version and square.
 
-    async def decode(self, data: bytes) -> Image:
-        """An encoded picture as the expert takes it. Raises Rejected."""
-        return await asyncio.to_thread(decode_image, data, self._max_pixels)
+        Raises Unavailable, ModelFailed (it takes no square of that side).
+        """
+        side = self._square_of(camera_id)
+        card = self._cards.get(side)
+        if card is None:
+            card = self._cards[side] = await self._expert.describe(side)
+        return card
 
-    async def look(self, data: bytes, sha256: str, threshold: float | None = None, reference: str = "") -> Sighting:
-        """Findings of an encoded picture; `threshold` is the decision's, so that no region it needs is left unproposed.
+    async def decode(self, data: bytes, camera_id: str) -> Image:
+        """A camera's encoded picture as the expert takes it. Raises Rejected."""
+        return await asyncio.to_thread(decode_image, data, self._max_pixels, self._square_of(camera_id))
+
+    async def look(
+        self, data: bytes, sha256: str, camera_id: str, threshold: float | None = None, reference: str = ""
+    ) -> Sighting:
+        """Findings of a camera's encoded picture; `threshold` is the decision's, so that all it needs is proposed.
 
         `reference` is the memory of good parts to compare it with. Raises Rejected (a bad picture), CalibrateAgain (that
         memory cannot be used), Unavailable, ModelFailed.
         """
-        card = await self.card()
+        card = await self.card(camera_id)
         key = _key(sha256, card, threshold, reference)
         findings = await self._recall(key)
         if findings is not None:
             return Sighting(findings, cached=True)
-        image = await self.decode(data)
+        image = await self.decode(data, camera_id)
         try:
             with self._metrics.inference.time():
                 findings = await self._expert.find_regions(image, key.proposal, reference)
         except CalibrateAgain:
-            self._card = None  # another version may be served now, for which the camera has another threshold
+            self._cards.clear()  # another version may be served now, for which the camera has another threshold
             raise
         if findings.model_version != card.model_version:
-            self._card = None  # another version is served now: ask it for its defaults before the next frame
+            self._cards.clear()  # another version is served now: ask it for its defaults before the next frame
         await self._tokens.put(replace(key, model_version=findings.model_version), findings)
         return Sighting(findings, cached=False)
 
-    async def recall(self, sha256: str, threshold: float | None = None, reference: str = "") -> Findings | None:
-        """Cached findings of a picture under the served model, without the picture. Raises Unavailable."""
-        return await self._recall(_key(sha256, await self.card(), threshold, reference))
+    async def recall(
+        self, sha256: str, camera_id: str, threshold: float | None = None, reference: str = ""
+    ) -> Findings | None:
+        """Cached findings of a camera's picture under the served model, without the picture. Raises Unavailable."""
+        return await self._recall(_key(sha256, await self.card(camera_id), threshold, reference))
 
     async def _recall(self, key: TokenKey) -> Findings | None:
         findings = await self._tokens.get(key)
@@ -70,6 +93,7 @@ class Sight:
 
 
 def _key(sha256: str, card: ExpertCard, threshold: float | None, reference: str) -> TokenKey:
+    # The card's version names the square too.
     # Fewer proposals than the card's would hide what people want to see; a lower decision threshold needs more of them.
     proposal = card.proposal_threshold if threshold is None else min(card.proposal_threshold, threshold)
     return TokenKey(sha256, card.model_version, proposal, reference)

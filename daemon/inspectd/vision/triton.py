@@ -31,6 +31,7 @@ from inspectd.vision.tensors import (
     picture_from_tensors,
     piece_from_tensors,
 )
+from inspectd.vision.warmup import blank_image
 
 try:
     from tritonclient.grpc import InferInput, InferRequestedOutput, InferResult
@@ -198,12 +199,9 @@ class TritonRegionExpert:
     def __init__(self, *, server: TritonServer, timeout_s: float) -> None:
         self._server, self._timeout_s = server, timeout_s
 
-    async def describe(self) -> ExpertCard:
+    async def describe(self, side: int = catalog.EXPERT_SIZE) -> ExpertCard:
         """Asks with a grey frame, since the version and the defaults travel with every answer."""
-        size = catalog.EXPERT_SIZE
-        letterbox = np.array([1, 0, 0, size, size], dtype=np.float32)
-        grey = Image(np.full((size, size, 3), 128, dtype=np.uint8), letterbox, size, size)
-        inputs = expert_inputs([grey])
+        inputs = expert_inputs([blank_image(side)])
         wanted = ("DEFAULTS", "MODEL_VERSION")
         return card_from_tensors(
             await self._server.infer(catalog.REGION_EXPERT, inputs, self._timeout_s, outputs=wanted)

@@ -7,8 +7,7 @@ from iad_unify.geometry import Letterbox
 from inspectd.records import Image
 
 
-def blank_image() -> Image:
+def blank_image(side: int = EXPERT_SIZE) -> Image:
     """An even grey square."""
-    letterbox = Letterbox.fit(EXPERT_SIZE, EXPERT_SIZE, EXPERT_SIZE).as_array()
-    pixels = np.full((EXPERT_SIZE, EXPERT_SIZE, 3), 127, np.uint8)
-    return Image(pixels=pixels, letterbox=letterbox, width=EXPERT_SIZE, height=EXPERT_SIZE)
+    letterbox = Letterbox.fit(side, side, side).as_array()
+    return Image(pixels=np.full((side, side, 3), 127, np.uint8), letterbox=letterbox, width=side, height=side)

@@ -5,7 +5,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from iad_unify.catalog import EXPERT_SIZE
 from iad_unify.defect_editor.condition import Reference
 from iad_unify.geometry import Letterbox
 from iad_unify.masks import Rle, decode
@@ -34,7 +33,8 @@ class ExpertReferences:
 
     def inspect(self, images: list[np.ndarray]) -> dict[str, np.ndarray]:
         """The expert's catalog outputs for uint8 [H, W, 3] images."""
-        boxes = [Letterbox.fit(image.shape[1], image.shape[0], EXPERT_SIZE) for image in images]
+        size = self.service.model.config.size
+        boxes = [Letterbox.fit(image.shape[1], image.shape[0], size) for image in images]
         return self.service.infer(
             {
                 "IMAGE": np.stack([box.apply(image) for box, image in zip(boxes, images, strict=True)]),

@@ -1,398 +1,65 @@
 """What a sentence claims: types, places, sizes, counts, denials, as structure. One deterministic parser.
 
-It knows words, not regions: whether a claim is true is `verify`'s business. Source of the claim kinds: the 3x3 grid
-protocol for understanding (type, location, size, count, existence).
+It knows words, not regions: whether a claim is true is `verify`'s business.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+import re
+from dataclasses import replace
 
-from iad_unify.language.english import ENGLISH
-from iad_unify.language.lexicon import Lexicon
-from iad_unify.language.pieces import BREAKS, NOUNS, Piece, scan
+from iad_unify.language.detection import LEXICONS, detect, in_scripts, tells
+from iad_unify.language.mentions import Claims, Mention
+from iad_unify.language.pieces import scan
+from iad_unify.language.reader import Reader
 
-#: The languages that can be read.
-LEXICONS: dict[str, Lexicon] = {ENGLISH.language: ENGLISH}
+__all__ = ["LEXICONS", "Claims", "Mention", "foreign", "language_of", "parse"]
 
-
-@dataclass(frozen=True, slots=True)
-class Mention:
-    """What is said of one defect, or of `count` defects alike. Empty or None: nothing was said."""
-
-    defect_types: tuple[str, ...] = ()  # one slug, or alternatives ("a scratch or a crack")
-    cells: tuple[tuple[str, ...], ...] = ()  # each named place: the cells that it may mean; all places are claimed
-    size: str | None = None
-    count: int | None = None
-    at_least: int | None = None  # a plural or "several" without a number: at least 2
-    region: int | None = None  # "region 2": its number, from 1
-    pick: str | None = None  # "the strongest", "the largest", "the smallest": which region it is
-    denied: bool = False  # the mention says that there is no such defect
+_CLAUSE = re.compile(r"[.,;:!?。，、！？；：\n]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """All that a text claims."""
-
-    mentions: tuple[Mention, ...] = ()  # denied ones included
-    counts: tuple[int, ...] = ()  # how many defects there are in all, each time it is said
-    at_least: int | None = None
-    none: bool = False  # says that there is no defect
-    refused: bool = False  # says that it cannot be told
-    reply: bool | None = None  # a leading yes or no
-
-    @property
-    def asserted(self) -> tuple[Mention, ...]:
-        """The mentions that are not denials."""
-        return tuple(mention for mention in self.mentions if not mention.denied)
-
-    @property
-    def defect_type(self) -> str | None:
-        """The type, when exactly one is named without an alternative; else None."""
-        named = {mention.defect_types for mention in self.asserted if mention.defect_types}
-        only = next(iter(named)) if len(named) == 1 else ()
-        return only[0] if len(only) == 1 else None
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The cells that are named exactly, in the order of the text, without repeats."""
-        named = [place[0] for mention in self.asserted for place in mention.cells if len(place) == 1]
-        return tuple(dict.fromkeys(named))
-
-    @property
-    def cell(self) -> str | None:
-        """The cell, when exactly one place is named and it is one cell; else None."""
-        places = {place for mention in self.asserted for place in mention.cells}
-        only = next(iter(places)) if len(places) == 1 else ()
-        return only[0] if len(only) == 1 else None
-
-    @property
-    def size(self) -> str | None:
-        """The size, when exactly one is named; else None."""
-        named = {mention.size for mention in self.asserted if mention.size}
-        return next(iter(named)) if len(named) == 1 else None
-
-    @property
-    def count(self) -> int | None:
-        """How many defects there are in all, when one number is said: of defects, or of one type and no other."""
-        if self.counts:
-            return self.counts[0] if len(set(self.counts)) == 1 else None
-        if self.none:
-            return 0
-        named = [m.count for m in self.asserted if (m.defect_types or m.count) and m.pick is None]
-        return named[0] if len(named) == 1 else None
-
-
-def parse(text: str, *, question: str = "", language: str = "en") -> Claims:
+def parse(text: str, *, question: str = "", language: str | None = None) -> Claims:
     """Read a text. With the `question` that it answers, "No." denies and "Yes." asserts what was asked about.
 
-    Raises KeyError for a language that has no table.
+    Without a `language` it is that of the text, or of the question when the text does not tell. Raises KeyError for a
+    language that has no table.
     """
-    lexicon = LEXICONS[language]
-    claims = _Reader(scan(text, lexicon)).read()
+    lexicon = LEXICONS[language or language_of(text, question)]
+    claims = Reader(scan(text, lexicon)).read()
     if not question:
         return claims
-    return _in_context(claims, _Reader(scan(question, lexicon)).read())
+    return _in_context(claims, Reader(scan(question, LEXICONS[language or detect(question)])).read())
+
+
+def language_of(text: str, question: str = "") -> str:
+    """The language of a text, or of the question that it answers when it does not tell."""
+    return detect(text) if tells(text) or not question else detect(question)
+
+
+def foreign(text: str, language: str) -> str | None:
+    """Another language in which the text claims something; None when it keeps to the given one."""
+    for clause in _CLAUSE.split(text):
+        for part in in_scripts(clause):
+            other = detect(part)
+            if other != language and tells(part) and parse(part, language=other).says_anything:
+                return other
+    return None
 
 
 def _in_context(answer: Claims, asked: Claims) -> Claims:
-    """The answer, completed by what the question names: the region, and what a bare yes or no refers to."""
+    """The answer, completed by what the question names: the region, what a bare yes or no refers to, and what a bare
+    region is said to be ("Region 2." to "Which region is a scratch?").
+    """
     region = next((mention.region for mention in asked.mentions if mention.region), None)
     mentions = answer.mentions
     if region is not None:
         mentions = tuple(m if m.region or m.denied else replace(m, region=region) for m in mentions)
+    named = tuple(mention for mention in asked.mentions if mention.described)
+    if len(named) == 1 and region is None:
+        mentions = tuple(
+            m if m.described or m.region is None else replace(named[0], region=m.region, at_least=None)
+            for m in mentions
+        )
     if answer.reply is None or mentions or answer.none or answer.refused:
         return replace(answer, mentions=mentions)
-    named = tuple(mention for mention in asked.mentions if mention.defect_types or mention.cells or mention.size)
     if named:
         return replace(answer, mentions=tuple(replace(m, denied=not answer.reply, at_least=None) for m in named))
     return replace(answer, mentions=(), none=not answer.reply)
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A mention while it is being read; also holds what was read before its noun."""
-
-    types: list[str] = field(default_factory=list)
-    cells: list[tuple[str, ...]] = field(default_factory=list)
-    size: str | None = None
-    count: int | None = None
-    at_least: int | None = None
-    region: int | None = None
-    pick: str | None = None
-    denied: bool = False
-
-    def take(self, other: "_Draft") -> None:
-        """Add what was read before the noun."""
-        self.cells += [cells for cells in other.cells if cells not in self.cells]
-        self.size, self.count = other.size or self.size, other.count or self.count
-        self.at_least, self.region = other.at_least or self.at_least, other.region or self.region
-
-    @property
-    def empty(self) -> bool:
-        return not (self.types or self.cells or self.size or self.count or self.at_least or self.region)
-
-    def mention(self) -> Mention:
-        at_least = None if self.count is not None else self.at_least
-        places = tuple(self.cells)
-        return Mention(tuple(self.types), places, self.size, self.count, at_least, self.region, self.pick, self.denied)
-
-
-class _Reader:
-    """Walks over the items once and binds each to the defect it speaks of.
-
-    A size or a number belongs to the noun that follows in its clause, else to the one before; a place belongs to the
-    noun before it in its clause, else to the one that follows. A denial reaches to the end of its clause.
-    """
-
-    def __init__(self, items: list[Piece]) -> None:
-        self.items = items
-        self.drafts: list[_Draft] = []
-        self.current: _Draft | None = None
-        self.denial: _Draft | None = None
-        self.ahead = _Draft()  # what waits for its noun
-        self.further = self.either = self.least = self.quantity = False
-        self.counts: list[int] = []
-        self.total_at_least: int | None = None
-        self.none = self.refused = False
-        self.reply: bool | None = None
-
-    def read(self) -> Claims:
-        for index, item in enumerate(self.items):
-            handler = getattr(self, f"_on_{item.kind}", None)
-            if handler is not None:
-                handler(index, item.value)
-        self._close_denial()
-        self._settle_ahead()
-        mentions = tuple(draft.mention() for draft in self.drafts if not draft.empty)
-        at_least = None if self.counts or self.refused else self.total_at_least
-        return Claims(mentions, tuple(self.counts), at_least, self.none, self.refused, self.reply)
-
-    # --- clauses -----------------------------------------------------------------------------------------------
-
-    def _noun_ahead(self, index: int) -> bool:
-        return self._first_of(self.items[index + 1 :])
-
-    def _noun_behind(self, index: int) -> bool:
-        return self._first_of(reversed(self.items[:index]))
-
-    @staticmethod
-    def _first_of(items: Iterable[Piece]) -> bool:
-        for item in items:
-            if item.kind in NOUNS:
-                return True
-            if item.kind in BREAKS:
-                return False
-        return False
-
-    def _introduces(self, index: int) -> bool:
-        """Whether a place comes before the noun that it belongs to: "on the right, a hole"."""
-        if self._noun_behind(index):
-            return False
-        opens = index == 0 or self.items[index - 1].kind == "stop"
-        later = [item for item in self.items[index + 1 :] if not (opens and item.kind == "comma")]
-        return self._first_of(later)
-
-    def _on_comma(self, index: int, value: object) -> None:
-        self._close_denial()
-
-    def _on_joint(self, index: int, value: object) -> None:
-        self._close_denial()
-        self.either = False
-
-    def _on_stop(self, index: int, value: object) -> None:
-        self._close_denial()
-        self._settle_ahead()
-        self.further = self.either = self.quantity = False
-
-    def _settle_ahead(self) -> None:
-        """What waited for a noun that never came speaks of the defect named last, or of one without a name."""
-        if self.ahead.count is not None:
-            self.counts.append(self.ahead.count)
-            self.ahead.count = None
-        if not self.ahead.empty:
-            self._now().take(self.ahead)
-        self.ahead = _Draft()
-
-    def _now(self) -> _Draft:
-        if self.denial is not None:
-            return self.denial
-        if self.current is None:
-            self.current = _Draft()
-            self.drafts.append(self.current)
-        return self.current
-
-    # --- denials and replies -----------------------------------------------------------------------------------
-
-    def _on_negation(self, index: int, value: object) -> None:
-        after = self.items[index + 1].kind if index + 1 < len(self.items) else "stop"
-        if index == 0 and after in ("comma", "stop"):
-            self.reply = False
-        else:
-            self._close_denial()  # "neither in the center nor large" denies each by itself
-            self.denial = _Draft(denied=True)
-
-    def _on_affirmation(self, index: int, value: object) -> None:
-        if index == 0:
-            self.reply = True
-
-    def _close_denial(self) -> None:
-        denial, self.denial = self.denial, None
-        if denial is None or not (denial.types or denial.cells or denial.size):
-            return  # "not very deep"
-        denial.count = denial.at_least = None
-        if not denial.types and self.current is not None:
-            denial.types = list(self.current.types)  # "the scratch is not in the center"
-            denial.region = self.current.region
-        self.drafts.append(denial)
-
-    def _on_nothing(self, index: int, value: object) -> None:
-        after = self.items[index + 1].kind if index + 1 < len(self.items) else "stop"
-        if after != "another":
-            self.none = True
-
-    def _on_refusal(self, index: int, value: object) -> None:
-        self.refused = True
-
-    # --- what is said ------------------------------------------------------------------------------------------
-
-    def _on_another(self, index: int, value: object) -> None:
-        self.further = True
-
-    def _on_alternative(self, index: int, value: object) -> None:
-        self.either = True
-
-    def _on_quantity(self, index: int, value: object) -> None:
-        self.quantity = True
-
-    def _on_at_least(self, index: int, value: object) -> None:
-        self.least = True
-
-    def _on_several(self, index: int, value: object) -> None:
-        if self._noun_ahead(index):
-            self.ahead.at_least = 2
-
-    def _on_number(self, index: int, value: object) -> None:
-        assert isinstance(value, int)
-        if self.least:
-            self.ahead.at_least, self.least = value, False
-        elif self._noun_ahead(index) or self.current is None or self.denial is not None:
-            self.ahead.count = value
-        elif any(item.kind == "cell" for item in self.items[index + 1 : index + 2]):
-            if (self.current.count or 1) < 2:  # "one scratch here and one there"; "two scratches, one here ..." has two
-                self.current.count = (self.current.count or 1) + value
-        elif self._noun_behind(index) and self.current.types:
-            self.current.count = value  # "the number of scratches is two"
-        else:
-            self.ahead.count = value
-
-    def _on_size(self, index: int, value: object) -> None:
-        assert isinstance(value, str)
-        if self._noun_ahead(index) or (self.current is None and self.denial is None):
-            self.ahead.size = value
-        else:
-            self._add_size(self._now(), value)
-
-    def _add_size(self, draft: _Draft, size: str) -> None:
-        """A second, different size is a claim of its own, so that "small ... large" cannot hide one."""
-        if draft.size in (None, size) or draft.denied:
-            draft.size = size
-        else:
-            self.drafts.append(_Draft(types=list(draft.types), size=size, region=draft.region))
-
-    def _on_cell(self, index: int, value: object) -> None:
-        assert isinstance(value, tuple)
-        waits = self._introduces(index) and self.denial is None
-        target = self.ahead if waits else self._now()
-        if value not in target.cells:
-            target.cells.append(value)
-
-    def _on_pick(self, index: int, value: object) -> None:
-        """Begin a mention of one region ("the strongest"), of the type named last unless a noun follows."""
-        assert isinstance(value, str)
-        if self.denial is not None:
-            return
-        known = [] if self._noun_ahead(index) or self.current is None else list(self.current.types)
-        self.current = _Draft(types=known, pick=value)
-        self.drafts.append(self.current)
-
-    def _on_region(self, index: int, value: object) -> None:
-        assert isinstance(value, int)
-        if self.denial is not None:
-            self.denial.region = value
-            return
-        known = next((draft for draft in self.drafts if draft.region == value), None)
-        if known is None:
-            known = _Draft(region=value)
-            self.drafts.append(known)
-        self.current = known
-        self.ahead.count = self.ahead.at_least = None
-        self.current.take(self.ahead)
-        self.ahead = _Draft()
-
-    def _on_thing(self, index: int, value: object) -> None:
-        ahead, self.ahead = self.ahead, _Draft()
-        plural, self.quantity = bool(value) and not self.quantity, False
-        count, least = ahead.count, ahead.at_least or (2 if plural and ahead.count is None else None)
-        ahead.count = ahead.at_least = None
-        if self.denial is not None:
-            self.denial.take(ahead)
-            later = self.items[index + 1] if index + 1 < len(self.items) else Piece("stop")
-            if not (self.further or self.denial.cells or self.denial.size or self.denial.types or later.kind == "cell"):
-                self.none, self.denial = True, None
-            self.further = False
-            return
-        if count is not None and not self.further:
-            self.counts.append(count)
-        elif least is not None and not self.further:
-            self.total_at_least = max(least, self.total_at_least or 0)
-        if self.current is None or self.further:
-            self.current = _Draft()
-            self.drafts.append(self.current)
-        self.current.take(ahead)
-        self.further = False
-
-    def _on_type(self, index: int, value: object) -> None:
-        assert isinstance(value, tuple)
-        slug, plural = value
-        ahead, self.ahead = self.ahead, _Draft()
-        if plural and not self.quantity and ahead.count is None and ahead.at_least is None:
-            ahead.at_least = 2
-        self.quantity = False
-        if self.denial is not None:
-            self._deny(slug, ahead)
-            return
-        draft = self._draft_for(slug, numbered=ahead.count is not None)
-        if slug not in draft.types:
-            draft.types.append(slug)
-        size, ahead.size = ahead.size, None
-        draft.take(ahead)
-        if size is not None:
-            self._add_size(draft, size)
-        self.current, self.further, self.either = draft, False, False
-
-    def _deny(self, slug: str, ahead: _Draft) -> None:
-        assert self.denial is not None
-        if self.denial.types:  # "no scratch or crack" denies both, each by itself
-            self.drafts.append(self.denial)
-            self.denial = _Draft(denied=True)
-        self.denial.types.append(slug)
-        if self.further:  # "no other scratch" says nothing of those already named
-            self.denial = None
-        else:
-            self.denial.take(ahead)
-        self.further = self.either = False
-
-    def _draft_for(self, slug: str, numbered: bool) -> _Draft:
-        """The mention that a type word speaks of: an alternative, one named before, one without a type, a new one."""
-        if self.either and self.current is not None and self.current.types:
-            return self.current
-        asserted = [draft for draft in self.drafts if not draft.denied]
-        if not self.further:
-            if self.current is not None and not self.current.types:
-                return self.current
-            known = next((draft for draft in asserted if slug in draft.types and not numbered), None)
-            if known is not None:
-                return known
-        draft = _Draft()
-        self.drafts.append(draft)
-        return draft

@@ -181,6 +181,23 @@ ENGLISH = Lexicon(
         for word in (words,)
     }
     | {"single": 1, "only a": 1, "a pair of": 2, "pair of": 2, "a couple of": 2, "both": 2},
+    shapes={
+        **dict.fromkeys(
+            (
+                "elongated",
+                "oblong",
+                "line shaped",
+                "linear",
+                "stretched",
+                "streak like",
+                "long and thin",
+                "long and narrow",
+            ),
+            "elongated",
+        ),
+        **dict.fromkeys(("compact", "round", "roundish", "rounded", "circular", "blob like", "dot like"), "compact"),
+        **dict.fromkeys(("irregular", "irregularly shaped", "jagged", "ragged", "branched"), "irregular"),
+    },
     ordinals={"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7, "eighth": 8},
     picks={
         **dict.fromkeys(
@@ -248,6 +265,15 @@ ENGLISH = Lexicon(
     joints=frozenset(
         {"and", "with", "but", "while", "whereas", "plus", "alongside", "beside", "as well as", "together with", "&"}
         | {"next to"}
+    ),
+    absences=frozenset(
+        {
+            f"{verb} {absent}"
+            for verb in ("is", "are", "was", "were")
+            for absent in ("absent", "not present", "not there")
+        }
+        | {f"{verb} not {seen}" for verb in ("is", "are", "was", "were") for seen in ("visible", "found", "seen")}
+        | {"cannot be seen", "can't be seen", "cannot be found", "can't be found"}
     ),
     ignored=frozenset(
         {"on top of", "left behind", "left by", "right at", "right in", "right on", "right now", "right next to"}

@@ -1,4 +1,4 @@
-"""What the region expert measured, in the terms that words use: likely types, cells, size, place. Numpy only.
+"""What the region expert measured, in the terms that words use: likely types, cells, size, shape. Numpy only.
 
 It decides nothing and knows no sentence.
 """
@@ -23,6 +23,10 @@ LIKELY_MASS, LIKELY_FLOOR = 0.9, 0.05
 CLEAR_FROM = 0.4
 #: A region lies in a second cell, too, when at least this share of its area does.
 SPLIT_SHARE = 0.3
+SHAPES: tuple[str, ...] = ("elongated", "compact", "irregular")
+#: A region is elongated when its principal axes differ by this factor, irregular when it fills less than this share of
+#: the ellipse with its moments; both may also be said within the slack, a factor, of the limit.
+ELONGATED_FROM, IRREGULAR_BELOW, SHAPE_SLACK = 2.5, 0.7, 1.2
 
 
 def size_of(area_share: float) -> str:
@@ -30,6 +34,23 @@ def size_of(area_share: float) -> str:
     if area_share < SMALL_BELOW:
         return "small"
     return "medium" if area_share < LARGE_FROM else "large"
+
+
+def shapes_of(mask: NDArray[np.bool_]) -> tuple[str, ...]:
+    """The shapes that may be said of a bool mask [H, W], the best first; of one pixel: compact."""
+    points = np.stack(np.nonzero(mask)).astype(np.float64)
+    moments = (
+        np.cov(points, bias=True) + np.eye(2) / 12 if points.shape[1] > 1 else np.eye(2) / 12
+    )  # a pixel is a square
+    small, large = np.sqrt(np.linalg.eigvalsh(moments))
+    ratio, filled = float(large / small), points.shape[1] / float(4 * np.pi * large * small)
+    fits = {
+        "elongated": ratio / ELONGATED_FROM,
+        "irregular": IRREGULAR_BELOW / filled,
+        "compact": min(ELONGATED_FROM / ratio, filled / IRREGULAR_BELOW),
+    }
+    best = "elongated" if fits["elongated"] >= 1 else "irregular" if fits["irregular"] > 1 else "compact"
+    return (best, *(shape for shape in SHAPES if shape != best and fits[shape] * SHAPE_SLACK >= 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +61,7 @@ class RegionFact:
     shares: tuple[float, ...]  # [9] of the region's area in each of `CELLS`
     area_share: float  # of the frame's area
     box: tuple[float, float, float, float] | None = None  # x, y, width, height in original pixels, where known
+    shapes: tuple[str, ...] = ()  # of `SHAPES`, each may be said, the best first; empty: not known
 
     @property
     def likely(self) -> tuple[str, ...]:
@@ -118,7 +140,8 @@ def fact_of_rle(rle: masks.Rle, probabilities: Mapping[str, float]) -> RegionFac
         raise ValueError("an empty mask is no region")
     shares = cell_shares_of_window(window, x, y, rle.width, rle.height)
     box = (float(x), float(y), float(window.shape[1]), float(window.shape[0]))
-    return RegionFact(likely_types(probabilities), tuple(shares.tolist()), area / (rle.width * rle.height), box)
+    share = area / (rle.width * rle.height)
+    return RegionFact(likely_types(probabilities), tuple(shares.tolist()), share, box, shapes_of(window))
 
 
 def fact_of_mask(mask: NDArray[np.bool_], probabilities: Mapping[str, float]) -> RegionFact:
@@ -128,7 +151,8 @@ def fact_of_mask(mask: NDArray[np.bool_], probabilities: Mapping[str, float]) ->
     shares = cell_shares(mask)
     ys, xs = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     box = (float(xs[0]), float(ys[0]), float(xs[-1] + 1 - xs[0]), float(ys[-1] + 1 - ys[0]))
-    return RegionFact(likely_types(probabilities), tuple(shares.tolist()), float(mask.mean()), box)
+    share = float(mask.mean())
+    return RegionFact(likely_types(probabilities), tuple(shares.tolist()), share, box, shapes_of(mask))
 
 
 def fact_of_geometry(geometry: NDArray[np.floating], probabilities: Mapping[str, float]) -> RegionFact:

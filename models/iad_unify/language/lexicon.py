@@ -1,14 +1,17 @@
 """The shape of a language's word table; `claims` reads text with it, one table per language.
 
-Every table maps phrases (lower case, single spaces, hyphens and underscores as spaces) to meanings. The longest phrase
-wins. A language whose words have no spaces between them, or carry endings, says so; nothing else differs.
+It knows no language: they differ in which tables are filled. Every table maps phrases (lower case, single spaces,
+hyphens and underscores as spaces) to meanings. The longest phrase wins.
 """
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+
+#: Units after a number that then counts nothing.
+UNITS = ("%", "percent", "mm", "cm", "µm", "um", "px", "pixels", "pixel", "degrees", "°")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,7 @@ class Lexicon:
     sizes: Mapping[str, str]
     numbers: Mapping[str, int]  # number words; digits are read in every language
     ordinals: Mapping[str, int]
+    shapes: Mapping[str, str]
     picks: Mapping[str, str]  # phrase -> strongest, largest or smallest: one region among those spoken of
     several: frozenset[str]  # more than one, without saying how many
     at_least: frozenset[str]
@@ -35,15 +39,29 @@ class Lexicon:
     refusals: frozenset[str]  # phrases that say that it cannot be told
     alternatives: frozenset[str]  # or
     joints: frozenset[str]  # and, with, while: the next clause has its own noun
-    ignored: frozenset[str] = field(default_factory=frozenset)  # phrases that look like a claim and are none
-    units: tuple[str, ...] = ("%", "percent", "mm", "cm", "µm", "um", "px", "pixels", "pixel", "degrees", "°")
+    noun_joints: frozenset[str] = frozenset()  # and, between nouns only: a denial after them denies each
+    ignored: frozenset[str] = frozenset()  # phrases that look like a claim and are none
+    absences: frozenset[str] = frozenset()  # "is not visible": denies what its clause named before
+    late_negations: frozenset[str] = frozenset()  # denies what stands between the topic and it, as in Korean
+    nor: frozenset[str] = frozenset()  # denies after a denial in its sentence, else announces a further defect
+    articles: frozenset[str] = frozenset()  # one, or only a, before a type
+    counts: Mapping[str, int] = field(
+        default_factory=dict
+    )  # number words that only count and never name one of several
+    numerals: Mapping[str, int] = field(default_factory=dict)  # number words that count only before a counter
+    counters: frozenset[str] = frozenset()  # what follows a number that counts: measure words
+    least_counters: frozenset[str] = frozenset()  # the same, saying "or more"
+    rank_counters: frozenset[str] = frozenset()  # what follows a number that names one of several
+    units: tuple[str, ...] = UNITS
     spaced: bool = True  # words are separated by spaces, so a phrase must end where a word ends
-    endings: tuple[str, ...] = ()  # particles that may follow a phrase, as in Korean
+    endings: Mapping[str, str] = field(default_factory=dict)  # particle after a phrase -> "", topic, or a piece's kind
+    verb_last: bool = False  # a denial always comes after what it denies
 
     def normalised(self, text: str) -> str:
         """The form in which phrases are looked up."""
         folded = unicodedata.normalize("NFKC", text).lower().replace("\u2019", "'")
-        return re.sub(r"\s+", " ", re.sub(r"[-_/\u2010-\u2015()\[\]\"*]", " ", folded)).strip()
+        plain = re.sub(r"\s+", " ", re.sub(r"[-_/\u2010-\u2015()\[\]\"*]", " ", folded)).strip()
+        return plain if self.spaced else re.sub(r"(?<![a-z0-9]) | (?![a-z0-9])", "", plain)
 
     @cached_property
     def meanings(self) -> dict[str, tuple[str, object]]:
@@ -52,7 +70,9 @@ class Lexicon:
         tables: list[tuple[str, Mapping[str, object]]] = [
             ("thing", dict.fromkeys(self.things, False) | dict.fromkeys(self.plural_things, True)),
             ("size", dict(self.sizes)),
+            ("shape", dict(self.shapes)),
             ("number", dict(self.numbers)),
+            ("count", dict(self.counts)),
             ("ordinal", dict(self.ordinals)),
             ("pick", dict(self.picks)),
             ("cell", dict(self.cells)),
@@ -67,6 +87,11 @@ class Lexicon:
             "negation": self.negations,
             "affirmation": self.affirmations,
             "joint": self.joints,
+            "noun_joint": self.noun_joints,
+            "absence": self.absences,
+            "late_negation": self.late_negations,
+            "nor": self.nor,
+            "article": self.articles,
             "alternative": self.alternatives,
             "refusal": self.refusals,
             "nothing": self.nothing,
@@ -79,16 +104,29 @@ class Lexicon:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """Finds measures (ignored), digits, phrases and punctuation, the longest phrase first."""
-        phrases = "|".join(re.escape(phrase) for phrase in sorted(self.meanings, key=len, reverse=True))
-        units = "|".join(re.escape(unit) for unit in self.units)
-        endings = f"(?:{'|'.join(map(re.escape, self.endings))})?" if self.endings else ""
-        words = rf"(?<!\w)(?P<phrase>{phrases}){endings}(?!\w)" if self.spaced else rf"(?P<phrase>{phrases})"
-        digits = (
-            r"(?<![\w.])(?P<digits>\d{1,3})(?![\w])(?!\.\d)"
-            if self.spaced
-            else r"(?<![\d.])(?P<digits>\d{1,3})(?![\d.])"
+        """Finds measures (ignored), numbers with and without a counter, phrases and punctuation, the longest first.
+
+        Groups: measure; numeral, suffix and tally_ending; digits and digits_ending; phrase and ending; stop; comma.
+        """
+        before, after = (r"(?<!\w)", r"(?!\w)") if self.spaced else ("", "")
+        endings = _any(self.endings) if self.endings else "(?!)"
+        numerals, suffixes = _any(self.numerals), _any({*self.counters, *self.least_counters, *self.rank_counters})
+        parts = (
+            rf"(?P<measure>\d+(?:[.,]\d+)?\s?(?:{_any(self.units)}){after}|\d+[.,]\d+)",
+            rf"{before}(?P<numeral>\d{{1,3}}|{numerals})\s?(?P<suffix>{suffixes})(?P<tally_ending>{endings})?{after}",
+            rf"(?<![\d.]){before}(?P<digits>\d{{1,3}})(?P<digits_ending>{endings})?(?!\d|\.\d){after}",
+            rf"{before}(?P<phrase>{_any(self.meanings)})(?P<ending>{endings})?{after}",
+            "(?P<stop>[.;:!?。！？；])",
+            "(?P<comma>[,，、])",
         )
-        return re.compile(
-            rf"(?P<measure>\d+(?:[.,]\d+)?\s?(?:{units})(?!\w)|\d+[.,]\d+)|{digits}|{words}|(?P<stop>[.;:!?。！？；])|(?P<comma>[,，、])"
-        )
+        return re.compile("|".join(parts))
+
+
+def listed(text: str) -> frozenset[str]:
+    """The phrases of a text, with a bar between them."""
+    return frozenset(phrase.strip() for phrase in text.split("|"))
+
+
+def _any(words: Iterable[str]) -> str:
+    """Matches one of the words, the longest that fits; nothing when there is none."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True)) or "(?!)"

@@ -5,17 +5,19 @@ A claim is contradicted when no region can bear it out; what is left unsaid is n
 - type: some region must have the type in its likely set (one of the alternatives, if several are given);
 - location: some region of that type must lie in the cell: its first cell, or one with `SPLIT_SHARE` of its area;
 - size: some region of that type and place must be of that size;
+- shape: some region of that type and place must have one of its shapes near it; unmeasured shapes are not judged;
 - count: a number of all defects must be the number of regions; a number of one type must be possible given the likely
   sets; more defects described than regions is too many;
 - existence: "no defect" needs no region, a described defect needs one; a denied defect must not surely be there.
+
+- language: what is said must be said in one language.
 
 It knows the facts and the claims, no model and no picture.
 """
 
 from dataclasses import dataclass
 
-from iad_unify.language import wording
-from iad_unify.language.claims import Claims, Mention, parse
+from iad_unify.language.claims import Claims, Mention, foreign, language_of, parse
 from iad_unify.language.facts import Facts, RegionFact
 
 
@@ -23,7 +25,7 @@ from iad_unify.language.facts import Facts, RegionFact
 class Contradiction:
     """One claim that the regions contradict."""
 
-    kind: str  # type, location, size, count or existence
+    kind: str  # type, location, size, shape, count, existence or language
     said: str
     seen: str
 
@@ -31,9 +33,15 @@ class Contradiction:
         return f"{self.kind}: says {self.said}, seen {self.seen}"
 
 
-def check(text: str, facts: Facts, *, question: str = "", language: str = "en") -> tuple[Contradiction, ...]:
-    """Parse and verify in one step."""
-    return verify(parse(text, question=question, language=language), facts)
+def check(text: str, facts: Facts, *, question: str = "", language: str | None = None) -> tuple[Contradiction, ...]:
+    """Parse and verify in one step; a claim in another language than the text's, or the given one, is wrong as well.
+
+    Without a `language` it is that of the text. What the parser of one language cannot read must not pass unread.
+    """
+    spoken = language or language_of(text, question)
+    other = foreign(text, spoken)
+    found = (Contradiction("language", other, spoken),) if other else ()
+    return found + verify(parse(text, question=question, language=language), facts)
 
 
 def verify(claims: Claims, facts: Facts) -> tuple[Contradiction, ...]:
@@ -49,22 +57,10 @@ def verify(claims: Claims, facts: Facts) -> tuple[Contradiction, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def template(facts: Facts) -> str:
-    """The sentence that is said when the model's words do not hold; `verify` finds nothing wrong with it."""
-    regions = facts.regions
-    if not regions:
-        return "No defect was found."
-    strongest = regions[0]
-    phrase = f"{wording.sized(strongest.defect_type, strongest.size)} {wording.PLACES[strongest.cell][0]}"
-    if len(regions) == 1:
-        return f"{wording.article(phrase).capitalize()}."
-    return f"{wording.number(len(regions)).capitalize()} defects; the strongest is {wording.article(phrase)}."
-
-
 def _existence(claims: Claims, facts: Facts) -> list[Contradiction]:
     if claims.none and facts.regions:
         return [Contradiction("existence", "no defect", _regions(len(facts.regions)))]
-    described = any(m.defect_types or m.cells or m.size or m.region or m.pick for m in claims.asserted)
+    described = any(m.described or m.region or m.pick for m in claims.asserted)
     if described and not facts.regions:
         return [Contradiction("existence", "a defect", "no region")]
     return []
@@ -96,6 +92,9 @@ def _asserted(mention: Mention, facts: Facts) -> list[Contradiction]:
     placed = tuple(region for place in mention.cells for region in _in_place(regions, place)) or regions
     if mention.size is not None and all(region.size != mention.size for region in placed):
         found.append(Contradiction("size", mention.size, "; ".join(dict.fromkeys(region.size for region in placed))))
+    if mention.shape is not None and all(region.shapes and mention.shape not in region.shapes for region in placed):
+        seen = "; ".join(dict.fromkeys(region.shapes[0] for region in placed))
+        found.append(Contradiction("shape", mention.shape, seen))
     return found
 
 
@@ -104,11 +103,14 @@ def _denied(mention: Mention, facts: Facts) -> list[Contradiction]:
     for region in _spoken_of(mention, facts):
         type_sure = not mention.defect_types or set(region.likely) <= set(mention.defect_types)
         cell_sure = not mention.cells or any(region.cells == (cell,) for place in mention.cells for cell in place)
-        if type_sure and cell_sure and mention.size in (None, region.size):
+        shape_sure = mention.shape is None or region.shapes == (mention.shape,)
+        if type_sure and cell_sure and shape_sure and mention.size in (None, region.size):
             if mention.cells:
                 return [Contradiction("location", f"not in {' or '.join(mention.cells[0])}", region.cell)]
             if mention.size is not None:
                 return [Contradiction("size", f"not {mention.size}", region.size)]
+            if mention.shape is not None:
+                return [Contradiction("shape", f"not {mention.shape}", region.shapes[0])]
             return [Contradiction("type", f"no {' or '.join(mention.defect_types)}", region.likely[0])]
     return []
 

@@ -83,21 +83,38 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto (a GPU where there is one) or cpu.")] = "cpu",
     record: Annotated[bool, typer.Option("--record", help="Write the figures into the checkpoint's card.")] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder for curves, bars and the worst pictures.")] = None,
+    square: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="PX",
+            help="Side of the square that pictures are brought to, a multiple of 32; larger than the checkpoint's input, it "
+            "is looked at in tiles. 0 is that input.",
+        ),
+    ] = 0,
 ) -> None:
     """Measure segmentation and types of a checkpoint; prints and writes the figures with 95 % intervals."""
     import torch
     from rich.console import Console
 
+    from iad_unify.catalog import SQUARE_STEP
     from iad_unify.checkpoint import CheckpointError
     from iad_unify.data.samples import DataError
     from iad_unify.region_expert.evaluation import measure
+    from iad_unify.region_expert.tiling import UnfitSquare
 
     torch.set_num_threads(threads)
     console = Console()
     _one_of("--device", device, "auto", "cpu")
-    order = measure.Order(checkpoint, data, out, groups, split, thresholds, pictures, resamples, record, plots, device)
+    order = measure.Order(
+        checkpoint, data, out, groups, split, thresholds, pictures, resamples, record, plots, square, device
+    )
+    if square % SQUARE_STEP:
+        raise typer.BadParameter(f"not a multiple of {SQUARE_STEP}", param_hint="--square")
     try:
         measure.evaluate(order, console)
+    except UnfitSquare as error:
+        raise typer.BadParameter(str(error), param_hint="--square") from error
     except (CheckpointError, DataError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(2) from error

@@ -18,7 +18,8 @@ SHAPE_NUMBERS = 6
 _NORM_GROUPS = 8
 #: Stride of the finest map, which is also the one that tokens are pooled from; pixels.
 STRIDE = 4
-#: Sides of the neighbourhoods that a pixel is compared with, pixels, and what brings the difference to unit size.
+#: Sides of the neighbourhoods that a pixel is compared with, pixels, and what brings the difference to unit size. The
+#: first is a cell of the finest map, the others are multiples of two cells.
 CONTRAST_SCALES, CONTRAST_GAIN = (4, 16, 32, 64), 2.0
 
 
@@ -49,23 +50,40 @@ class Residual(nn.Module):
 
 
 class LocalContrast(nn.Module):
-    """[B, 3, S, S] to [B, 15, S, S]: the picture, and how each pixel stands out from its surroundings at four scales.
+    """[B, 3, S, S] to [B, 114, S/4, S/4]: the picture, and how each pixel stands out from its surroundings at four scales.
 
     What a defect is lies in the difference to its surroundings, not in a product's own colour and light. Given only the
     picture, a small network spends its first thousands of steps on finding this out: at equal steps (100) on drawings it
-    reached a pixel AP of 0.04 without and 0.22 with these channels.
+    reached a pixel AP of 0.04 without and 0.22 with such channels.
+
+    In order, for each of the three colours of a cell of 4 by 4 pixels: the pixels less the cell's mean (16), the means of
+    the 9 cells around less this one's, for each larger scale the cell's mean less two by two samples of the smooth map,
+    and the mean itself. A smooth map has no more degrees of freedom than that inside a cell, so nothing is lost against
+    giving the difference of every pixel, and the convolution over it costs half.
     """
+
+    channels = 3 * (STRIDE**2 + 9 + 4 * (len(CONTRAST_SCALES) - 1) + 1)
 
     def forward(self, picture: Tensor) -> Tensor:
         """See the class; S is a multiple of the largest scale."""
-        side = picture.shape[-2:]
-        around = [
-            functional.interpolate(
-                functional.avg_pool2d(picture, scale), size=side, mode="bilinear", align_corners=False
+        batch, colours, height, width = picture.shape[0], 3, picture.shape[2] // STRIDE, picture.shape[3] // STRIDE
+        pixels = functional.pixel_unshuffle(picture, STRIDE).reshape(batch, colours, STRIDE**2, height, width)
+        means = pixels.mean(dim=2)  # [B, 3, h, w]
+        cell = means[:, :, None]
+        near = functional.pad(means, (1, 1, 1, 1), mode="replicate")
+        around = [near[..., y : y + height, x : x + width] for y in range(3) for x in range(3)]
+        parts = [pixels - cell, torch.stack(around, dim=2) - cell]
+        for scale in CONTRAST_SCALES[1:]:
+            smooth = functional.interpolate(
+                functional.avg_pool2d(means, scale // STRIDE),
+                size=(2 * height, 2 * width),
+                mode="bilinear",
+                align_corners=False,
             )
-            for scale in CONTRAST_SCALES
-        ]
-        return torch.cat([picture, *((picture - mean) * CONTRAST_GAIN for mean in around)], dim=1)
+            samples = functional.pixel_unshuffle(smooth, 2).reshape(batch, colours, 4, height, width)
+            parts.append(cell - samples)
+        contrasts = torch.cat([part.flatten(1, 2) for part in parts], dim=1) * CONTRAST_GAIN
+        return torch.cat([contrasts, means], dim=1)
 
 
 class DetailBranch(nn.Module):
@@ -86,10 +104,7 @@ class DetailBranch(nn.Module):
             if template
             else None
         )
-        channels = 3 * (1 + len(CONTRAST_SCALES)) * STRIDE**2
-        self.stem = nn.Sequential(
-            LocalContrast(), nn.PixelUnshuffle(STRIDE), conv(channels, widths[0]), Residual(widths[0])
-        )
+        self.stem = nn.Sequential(LocalContrast(), conv(LocalContrast.channels, widths[0]), Residual(widths[0]))
         stages = []
         for inputs, outputs in pairwise(widths):
             stages.append(nn.Sequential(conv(inputs, outputs, stride=2), Residual(outputs)))

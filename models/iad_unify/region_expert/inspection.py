@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from iad_unify.catalog import APPEARANCE_ROWS, MAX_REGIONS
 from iad_unify.geometry import Letterbox
+from iad_unify.region_expert import tiling
 from iad_unify.region_expert.memory import fuse
 from iad_unify.region_expert.model import RegionExpert, Scene
 from iad_unify.region_expert.proposals import Proposal, propose, smooth
@@ -36,9 +37,10 @@ def maps(
 ) -> tuple[NDArray[np.float32], torch.Tensor]:
     """Probability maps [B, S, S] (raw, unsmoothed) of uint8 squares [B, S, S, 3], and the token features.
 
-    `templates` uint8 [B, S, S, 3] lie aligned with the pictures.
+    `templates` uint8 [B, S, S, 3] lie aligned with the pictures. Squares larger than the expert's input are looked at in
+    tiles; ValueError for smaller ones.
     """
-    output = model.look(pictures, templates)
+    output = tiling.look(model, pictures, templates)
     return output.logits.sigmoid().cpu().numpy(), output.features
 
 

@@ -23,6 +23,7 @@ from torch.nn import functional
 from iad_unify.catalog import CALIBRATE_AGAIN
 from iad_unify.checkpoint import CheckpointError
 from iad_unify.geometry import Letterbox
+from iad_unify.region_expert import tiling
 from iad_unify.region_expert.coreset import k_centres, nearest_distance
 from iad_unify.region_expert.model import RegionExpert
 
@@ -53,7 +54,7 @@ class Origin:
     """Where a memory comes from."""
 
     model_version: str  # of the expert; its features mean nothing to another
-    size: int  # side of the expert's square, pixels
+    size: int  # side of the squares that the pictures were brought to, pixels
     pictures: int  # good pictures it was built from
     flips: bool
     seed: int
@@ -69,7 +70,7 @@ class Memory:
     origin: Origin
 
     def score(self, patches: Tensor, letterbox: Letterbox) -> NDArray[np.float32]:
-        """A map [S, S] in 0..1 of the patches [C, h, w] of one letterboxed frame; 0 on the padding.
+        """A map [S, S] in 0..1 of the patches [C, h, w] of one letterboxed frame or tile; 0 on the padding.
 
         It rises with the distance to the nearest kept patch; a usual good picture has a maximum of about 0.12. Raises
         ValueError when the patches are not of the kind that is kept.
@@ -138,6 +139,31 @@ def patches(model: RegionExpert, pictures: NDArray[np.uint8]) -> Tensor:
         return of_backbone(model.backbone(normalised), len(model.backbone.layers))
 
 
+def maps(
+    model: RegionExpert,
+    memories: Sequence[Memory],
+    pictures: NDArray[np.uint8],
+    letterboxes: Sequence[Letterbox],
+) -> list[NDArray[np.float32]]:
+    """What each memory says of its own of the uint8 squares [B, W, W, 3], as `Memory.score`: maps [W, W].
+
+    A square larger than the expert's input is compared tile by tile.
+    """
+    whole, side = pictures.shape[1], model.config.size
+    places = tiling.tiles(whole, side)
+    if len(places) == 1:
+        grids = patches(model, pictures)
+        return [kept.score(grid, box) for kept, grid, box in zip(memories, grids, letterboxes, strict=True)]
+    canvas = tiling.Canvas(len(pictures), whole, side)
+    for some in tiling.batches(len(pictures), places):
+        grids, parts = patches(model, tiling.cut(pictures, some, side)), []
+        for (index, tile), grid in zip(some, grids, strict=True):
+            box = tiling.part(letterboxes[index], tile, side)
+            parts.append(np.zeros((side, side), np.float32) if box is None else memories[index].score(grid, box))
+        canvas.add(some, torch.from_numpy(np.stack(parts)))
+    return list(canvas.blended().numpy())
+
+
 def of_detail(maps: Sequence[Tensor]) -> Tensor:
     """Patches [B, C, S/8, S/8] out of the maps of the detail branch, for an expert whose backbone is a toy.
 
@@ -170,20 +196,26 @@ def build(
     flips: bool = False,
     owners: Sequence[int] | None = None,
 ) -> Memory:
-    """The memory of good pictures: uint8 squares [S, S, 3] of `model`, each with its letterbox; read once, in order.
+    """The memory of good pictures: uint8 squares [W, W, 3], each with its letterbox; read once, in order.
 
     At most `size` patches are kept. `flips` adds each picture mirrored both ways, for parts that lie in any direction.
     `owners` numbers the part that each picture shows; without it every picture shows a part of its own. The scale of
     the scores comes from the distances of each part to the patches of the others. All patches are held meanwhile, 0.2 MB
-    a picture for the toy expert. Same pictures, options and seed give the same memory. Raises ValueError for fewer than
-    `LEAST_PICTURES` parts.
+    a picture for the toy expert, 5 MB at a side of 1024. Same pictures, options and seed give the same memory. Raises
+    ValueError for fewer than `LEAST_PICTURES` parts, and for squares of different sides or smaller than the model's.
     """
-    seen = [_content(model, square, letterbox, flips) for square, letterbox in pictures]  # each [V, N, C]
+    sides: set[int] = set()
+    seen = []  # each [V, N, C]
+    for square, letterbox in pictures:
+        sides.add(letterbox.size)
+        seen.append(_content(model, square, letterbox, flips))
     numbers = list(range(len(seen))) if owners is None else list(owners)
     if len(numbers) != len(seen):
         raise ValueError(f"{len(numbers)} owners of {len(seen)} pictures")
     if len(set(numbers)) < LEAST_PICTURES:
         raise ValueError(f"pictures of {len(set(numbers))} good parts; at least {LEAST_PICTURES} are needed")
+    if len(sides) > 1:
+        raise ValueError(f"squares of {len(sides)} different sides")
     generator = torch.Generator().manual_seed(seed)
     everything = torch.cat([views.flatten(0, 1) for views in seen])
     owner = torch.tensor(numbers).repeat_interleave(torch.tensor([views[..., 0].numel() for views in seen]))
@@ -195,7 +227,7 @@ def build(
         for views, number in zip(seen, numbers, strict=True)
     ]
     centre, spread = _scale(np.array(highest))
-    return Memory(items, centre, spread, Origin(model_version, model.config.size, len(seen), flips, seed))
+    return Memory(items, centre, spread, Origin(model_version, sides.pop(), len(seen), flips, seed))
 
 
 def fuse(decoder_map: NDArray[np.float32], memory_map: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -215,14 +247,21 @@ def fuse(decoder_map: NDArray[np.float32], memory_map: NDArray[np.float32]) -> N
 
 
 def _content(model: RegionExpert, square: NDArray[np.uint8], letterbox: Letterbox, flips: bool) -> Tensor:
-    """float16 [V, N, C]: the content patches of a picture as it is, and mirrored three ways."""
-    found = []
-    for axes in ((), (0,), (1,), (0, 1)) if flips else ((),):
-        mirrored = patches(model, np.flip(square, axes)[None])[0]
-        grid = torch.flip(mirrored, [axis + 1 for axis in axes])
-        rows, columns = _cells(letterbox, grid.shape[-1])
-        found.append(grid[:, rows, columns].flatten(1).T.half().cpu())
-    return torch.stack(found)
+    """float16 [V, N, C]: the content patches of a picture, tile by tile, as they are and mirrored three ways."""
+    side, found = model.config.size, []
+    for tile in tiling.tiles(letterbox.size, side):
+        box = tiling.part(letterbox, tile, side)
+        if box is None:
+            continue
+        (shown,) = tiling.cut(square[None], [(0, tile)], side)
+        views = []
+        for axes in ((), (0,), (1,), (0, 1)) if flips else ((),):
+            mirrored = patches(model, np.flip(shown, axes)[None])[0]
+            grid = torch.flip(mirrored, [axis + 1 for axis in axes])
+            rows, columns = _cells(box, grid.shape[-1])
+            views.append(grid[:, rows, columns].flatten(1).T.half().cpu())
+        found.append(torch.stack(views))
+    return torch.cat(found, dim=1)
 
 
 def _cells(letterbox: Letterbox, grid: int) -> tuple[slice, slice]:

@@ -8,6 +8,8 @@ from iad_unify.region_expert.decoder import STRIDE
 
 #: Width of the ring around a region, in cells of that map.
 RING_CELLS = 3
+#: Numbers that are gathered at a time: of large squares, those of a few regions.
+_MOST_GATHERED = 2**26
 _EPSILON = 1e-6
 
 
@@ -25,7 +27,13 @@ def pool(features: Tensor, masks: Tensor, owner: Tensor, content: Tensor) -> Ten
     ring = torch.where(ring.sum(dim=(1, 2), keepdim=True) > 0, ring, valid)
     weights = torch.stack([inside, ring], dim=1).flatten(2)  # [N, 2, h*w]
     weights = weights / (weights.sum(dim=2, keepdim=True) + _EPSILON)
-    return torch.bmm(weights, features.flatten(2)[owner].transpose(1, 2).to(weights.dtype))
+    cells = features.flatten(2)
+    some = max(1, _MOST_GATHERED // cells[0].numel())
+    rows = [
+        torch.bmm(weights[at : at + some], cells[owner[at : at + some]].transpose(1, 2).to(weights.dtype))
+        for at in range(0, max(1, len(weights)), some)
+    ]
+    return torch.cat(rows)
 
 
 def shape_numbers(masks: Tensor) -> Tensor:

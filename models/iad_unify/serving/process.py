@@ -73,7 +73,7 @@ class Inbox:
 
 
 class ServedExpert:
-    """The region expert: equal shapes, one stacked batch."""
+    """The region expert: frames of equal shapes are one stacked batch."""
 
     def __init__(self, checkpoint: Path, threads: int, references: Path | None) -> None:
         from iad_unify.serving.region_expert import RegionExpertService
@@ -83,6 +83,13 @@ class ServedExpert:
 
     def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:
         """See `Served`."""
+        alike: dict[object, list[Call]] = {}
+        for call in calls:
+            alike.setdefault(call[1]["IMAGE"].shape if "IMAGE" in call[1] else None, []).append(call)
+        for some in alike.values():
+            self._answer(some, inbox)
+
+    def _answer(self, calls: Sequence[Call], inbox: Inbox) -> None:
         try:
             names = calls[0][1].keys()
             outputs = self._service.infer({name: np.stack([tensors[name] for _, tensors in calls]) for name in names})
@@ -91,7 +98,7 @@ class ServedExpert:
                 _report(inbox, calls[0][0], error)
                 return
             for call in calls:
-                self.answer([call], inbox)
+                self._answer([call], inbox)
             return
         for row, (call_id, _) in enumerate(calls):
             inbox.send("result", call_id, {name: values[row] for name, values in outputs.items()})

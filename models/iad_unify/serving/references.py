@@ -40,24 +40,31 @@ class References:
     ) -> list[NDArray[np.float32] | None]:
         """A map [S, S] of each of the uint8 squares [B, S, S, 3] by the memory of that name; None for an empty name.
 
-        Frames of different memories are one batch. Raises CalibrateAgain for a memory that is not there, damaged or of
-        another model version, ValueError for what is no id.
+        Frames of different memories are one batch. Raises CalibrateAgain for a memory that is not there, damaged, of
+        another model version or of squares of another side, ValueError for what is no id.
         """
         found: list[NDArray[np.float32] | None] = [None] * len(names)
-        memories = {index: self._find(name) for index, name in enumerate(names) if name}
+        side = pictures.shape[1]
+        memories = {index: self._find(name, side) for index, name in enumerate(names) if name}
         if memories:
-            patches = memory.patches(self._model, pictures[list(memories)])
-            for row, (index, kept) in enumerate(memories.items()):
-                found[index] = kept.score(patches[row], letterboxes[index])
+            rows = list(memories)
+            boxes = [letterboxes[index] for index in rows]
+            maps = memory.maps(self._model, list(memories.values()), pictures[rows], boxes)
+            for index, one in zip(rows, maps, strict=True):
+                found[index] = one
         return found
 
-    def _find(self, name: str) -> Memory:
+    def _find(self, name: str, side: int) -> Memory:
         if name not in self._held:
             self._held[name] = self._load(name)
             while len(self._held) > self._most_held:
                 self._held.popitem(last=False)
         self._held.move_to_end(name)
-        return self._held[name]
+        kept = self._held[name]
+        if kept.origin.size != side:
+            problem = f"a memory of squares of {kept.origin.size} pixels, and this frame is one of {side}"
+            raise CalibrateAgain(name, CALIBRATE_AGAIN, problem)
+        return kept
 
     def _load(self, name: str) -> Memory:
         if not re.fullmatch(r"[0-9a-f]{12}", name, re.ASCII):
@@ -82,11 +89,11 @@ class MemoryService:
     def build(self, tensors: Mapping[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
         """REFERENCE, BYTES [1], of IMAGE uint8 [N, S, S, 3] and LETTERBOX fp32 [N, 5] of good parts.
 
-        The file is in the folder when it returns. Raises ValueError for fewer pictures than a memory takes, OSError when
-        the folder cannot be written.
+        The file is in the folder when it returns. Raises ValueError for fewer pictures than a memory takes or squares
+        smaller than the expert's input, OSError when the folder cannot be written.
         """
-        size = self._model.config.size
         squares = tensors["IMAGE"].astype(np.uint8, copy=False)
+        size = squares.shape[1]
         boxes = (Letterbox.from_array(row.astype(np.float32), size) for row in tensors["LETTERBOX"])
         built = memory.build(self._model, zip(squares, boxes, strict=True), self.model_version)
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -8,14 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from iad_unify.catalog import APPEARANCE_ROWS, EXPERT_SIZE, MAX_REGIONS
-from iad_unify.checkpoint import CheckpointError, UntrainedHead, read_card
+from iad_unify.catalog import APPEARANCE_ROWS, LARGEST_SQUARE, LEAST_SQUARE, MAX_REGIONS, REGION_EXPERT, SQUARE_STEP
+from iad_unify.checkpoint import CheckpointError, UntrainedHead, at_square, read_card
 from iad_unify.checkpoint import model_version as version_of
 from iad_unify.geometry import Letterbox
 from iad_unify.masks import encode_window
 from iad_unify.region_expert import model as expert
 from iad_unify.region_expert.config import HEADS
-from iad_unify.region_expert.export.runtimes import RUNTIMES, TORCH, Delegating, open_network
+from iad_unify.region_expert.export.runtimes import RUNTIMES, TENSORRT, TORCH, Delegating, open_network
 from iad_unify.region_expert.inspection import Inspected, inspect
 from iad_unify.serving.references import References, names_of
 
@@ -26,8 +26,8 @@ _TRAIN = "iad-unify train region-expert --data procedural --out FOLDER"
 class RegionExpertService:
     """Loads a checkpoint once and answers batches; not thread-safe (one instance per thread or process).
 
-    Raises CheckpointError when the folder is not a region expert of this size, UntrainedHead when a head was never
-    trained. `threads` is torch's process-wide thread count, and that of the runtime.
+    Raises CheckpointError when the folder is not a region expert, UntrainedHead when a head was never trained. `threads` is
+    torch's process-wide thread count, and that of the runtime.
 
     `runtime` says what runs the network: torch, or an export of this very checkpoint (onnxruntime, openvino, tensorrt)
     in `exported` or where `iad-unify export` puts it. CheckpointError when that is missing, belongs to another model, or
@@ -58,8 +58,6 @@ class RegionExpertService:
         for head in HEADS:
             if head not in config.trained_heads:
                 raise UntrainedHead(checkpoint, f"{head} head", _TRAIN)
-        if config.size != EXPERT_SIZE:
-            raise CheckpointError(checkpoint, f"train it with size {EXPERT_SIZE}", f"its input side is {config.size}")
         default, proposal = self.card.default_threshold, self.card.proposal_threshold
         if default is None or proposal is None:
             raise CheckpointError(checkpoint, "train it again", "its card has no thresholds")
@@ -71,13 +69,24 @@ class RegionExpertService:
             self.model = Delegating(self.model, network)
             self.model_version = record.served_version
         self._slugs = np.array([slug.encode() for slug in config.answers], dtype=object)
+        self._runtime = runtime
+
+    def warm_up(self) -> None:
+        """Looks at a grey frame, and at a whole batch of them: the first look at a shape is several times slower.
+
+        A TensorRT plan is left out: Triton answers no model that is still loading.
+        """
+        if self._runtime != TENSORRT:
+            side = self.model.config.size
+            for count in (1, REGION_EXPERT.max_batch_size):
+                self.model.look(np.full((count, side, side, 3), 127, np.uint8))
 
     def infer(self, batch: Mapping[str, NDArray[np.generic]]) -> Tensors:
         """Inputs and outputs as in `catalog.REGION_EXPERT`, each with a leading batch dimension.
 
         TYPE_LOGITS rows past COUNT are 0. A frame's answer does not depend on the others in its batch, up to the
-        rounding of the convolutions. Raises ValueError on tensors of another shape or a damaged letterbox, CalibrateAgain
-        (a CheckpointError) on a REFERENCE that cannot be used.
+        rounding of the convolutions. Raises ValueError on tensors of another shape, squares smaller than the expert's
+        input or a damaged letterbox, CalibrateAgain (a CheckpointError) on a REFERENCE that cannot be used.
         """
         images, thresholds, letterboxes = _checked(batch)
         found = inspect(
@@ -92,6 +101,7 @@ class RegionExpertService:
 
     def _packed(self, found: list[Inspected], letterboxes: list[Letterbox]) -> Tensors:
         count, types = len(found), len(self._slugs)
+        version = at_square(self.model_version, letterboxes[0].size, self.model.config.size)
         out: Tensors = {
             "IMAGE_SCORE": np.array([[one.score] for one in found], np.float32),
             "COUNT": np.array([[len(one.proposals)] for one in found], np.int32),
@@ -103,7 +113,7 @@ class RegionExpertService:
             "APPEARANCE": np.zeros((count, MAX_REGIONS, APPEARANCE_ROWS, self.model.config.token_dim), np.float16),
             "GEOMETRY": np.zeros((count, MAX_REGIONS, 5), np.float32),
             "DEFAULTS": np.tile(self._defaults, (count, 1)),
-            "MODEL_VERSION": np.full((count, 1), self.model_version.encode(), dtype=object),
+            "MODEL_VERSION": np.full((count, 1), version.encode(), dtype=object),
         }
         for index, (one, letterbox) in enumerate(zip(found, letterboxes, strict=True)):
             regions = len(one.proposals)
@@ -125,13 +135,16 @@ def _checked(
         images, boxes, proposal = batch["IMAGE"], batch["LETTERBOX"], batch["PROPOSAL"]
     except KeyError as error:
         raise ValueError(f"tensor {error} is missing") from error
-    if images.ndim != 4 or images.shape[1:] != (EXPERT_SIZE, EXPERT_SIZE, 3) or images.dtype != np.uint8:
+    side = images.shape[1] if images.ndim == 4 else 0
+    if not len(images) or images.shape[1:] != (side, side, 3) or images.dtype != np.uint8:
+        raise ValueError(f"IMAGE is uint8 [B, S, S, 3], not {images.dtype} {list(images.shape)}")
+    if side % SQUARE_STEP or not LEAST_SQUARE <= side <= LARGEST_SQUARE:
         raise ValueError(
-            f"IMAGE is uint8 [B, {EXPERT_SIZE}, {EXPERT_SIZE}, 3], not {images.dtype} {list(images.shape)}"
+            f"IMAGE has a side of {side} and not a multiple of {SQUARE_STEP} from {LEAST_SQUARE} to {LARGEST_SQUARE}"
         )
     if boxes.shape != (len(images), 5) or proposal.shape != (len(images), 2):
         raise ValueError(f"LETTERBOX is [B, 5] and PROPOSAL [B, 2], not {list(boxes.shape)} and {list(proposal.shape)}")
     if not np.isfinite(proposal.astype(np.float64)).all():
         raise ValueError("PROPOSAL holds a number that is not finite")
-    letterboxes = [Letterbox.from_array(row.astype(np.float32), EXPERT_SIZE) for row in boxes]
+    letterboxes = [Letterbox.from_array(row.astype(np.float32), side) for row in boxes]
     return images.astype(np.uint8, copy=False), proposal.astype(np.float32), letterboxes

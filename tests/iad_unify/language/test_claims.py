@@ -78,7 +78,7 @@ def test_nothing_said_is_nothing_claimed() -> None:
 
 def test_two_defects_keep_their_own_sizes_and_places() -> None:
     first, second = parse("A small, round hole left of the centre and a large stain at the bottom.").mentions
-    assert first == Mention(("hole",), (("left",),), "small")
+    assert first == Mention(("hole",), (("left",),), "small", shape="compact")
     assert second == Mention(("stain",), (("bottom",),), "large")
 
 
@@ -155,6 +155,14 @@ def test_a_place_may_open_the_sentence() -> None:
     first, second = parse("On the left there's a dent. On the right, a hole.").mentions
     assert (first.defect_types, first.cells) == (("dent",), (("left",),))
     assert (second.defect_types, second.cells) == (("hole",), (("right",),))
+
+
+def test_shapes_are_read_with_their_defect() -> None:
+    assert only("An elongated scratch.") == Mention(("scratch",), shape="elongated")
+    assert parse("It is irregularly shaped.").shape == "irregular"
+    assert {mention.shape for mention in parse("A round hole. It is elongated.").mentions} == {"compact", "elongated"}
+    assert parse("It is not round.").mentions == (Mention(shape="compact", denied=True),)
+    assert only("A crack 5 mm long.").shape is None
 
 
 def test_a_list_of_fields_is_one_mention() -> None:

@@ -20,6 +20,38 @@ def test_a_mask_and_its_run_lengths_give_the_same_fact() -> None:
     assert from_rle.box == (10.0, 5.0, 20.0, 15.0)
 
 
+def drawn(draw: str) -> np.ndarray:
+    ys, xs = np.mgrid[:80, :80]
+    return {
+        "line": np.abs(ys - xs) < 3,
+        "disc": (ys - 40) ** 2 + (xs - 40) ** 2 < 400,
+        "square": (np.abs(ys - 40) < 20) & (np.abs(xs - 40) < 20),
+        "ring": np.abs((ys - 40) ** 2 + (xs - 40) ** 2 - 700) < 150,
+        "cross": (np.abs(ys - 40) < 3) | (np.abs(xs - 40) < 3),
+    }[draw]
+
+
+@pytest.mark.parametrize(
+    ("draw", "shape"),
+    [
+        ("line", "elongated"),
+        ("disc", "compact"),
+        ("square", "compact"),
+        ("ring", "irregular"),
+        ("cross", "irregular"),
+    ],
+)
+def test_the_shape_follows_the_mask_and_not_its_box(draw: str, shape: str) -> None:
+    assert facts.shapes_of(drawn(draw)) == (shape,)
+
+
+def test_near_a_limit_both_shapes_may_be_said() -> None:
+    assert facts.shapes_of(np.ones((10, 26), dtype=bool)) == ("elongated", "compact")
+    assert facts.shapes_of(np.ones((10, 24), dtype=bool)) == ("compact", "elongated")
+    assert facts.shapes_of(np.ones((1, 1), dtype=bool)) == ("compact",)
+    assert facts.shapes_of(np.ones((1, 5), dtype=bool)) == ("elongated",)
+
+
 def test_geometry_alone_gives_the_same_cell_for_a_box() -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):

@@ -1,6 +1,7 @@
 """The verifier: true sentences pass, planted falsehoods are caught."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from iad_unify.geometry import CELLS
 from iad_unify.language import wording
 from iad_unify.language.facts import SIZES, Facts, RegionFact
-from iad_unify.language.verify import check, template
+from iad_unify.language.speech import template
+from iad_unify.language.verify import check
 from iad_unify.types import DEFECT_TYPES
 
 RandomFacts = Callable[[np.random.Generator], Facts]
@@ -131,6 +133,21 @@ def test_the_neighbouring_cell_may_be_said_only_when_the_area_is_really_split() 
     assert kinds("A crack at the top.", Facts((split,))) == []
     assert kinds("A crack at the top.", Facts((grazed,))) == ["location"]
     assert kinds("A crack not at the top.", Facts((split,))) == []
+
+
+def test_a_shape_is_held_against_the_mask() -> None:
+    long = Facts((replace(SCRATCH, shapes=("elongated",)),))
+    assert kinds("An elongated scratch.", long) == []
+    for text in ("A round scratch.", "긁힘은 둥급니다.", "圆形的划痕。", "Ein runder Kratzer.", "It is not elongated."):
+        assert kinds(text, long) == ["shape"], text
+    assert kinds("A round scratch.", Facts((replace(SCRATCH, shapes=("elongated", "compact")),))) == []
+    assert kinds("A round scratch.", ONE) == []  # not measured
+
+
+def test_a_bare_region_is_held_against_its_question() -> None:
+    assert kinds("Region 1.", TWO, "Which region is a scratch?") == []
+    assert kinds("Region 2.", TWO, "Which region is a scratch?") == ["type"]
+    assert kinds("Region 2.", TWO, "Which region is in the center?") == []
 
 
 def test_alike_regions_are_counted_apart() -> None:

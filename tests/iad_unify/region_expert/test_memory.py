@@ -151,7 +151,7 @@ def test_a_mirrored_part_is_known_to_a_memory_with_flips(expert: RegionExpert) -
         kept = memory.build(expert, squares, "abc", flips=flips, size=1024)
         found = memory.patches(expert, mirrored[None])[0]
         distances.append(coreset.nearest_distance(found.flatten(1).T, kept.items).mean())
-    assert distances[1] < 0.5 * distances[0]
+    assert distances[1] < 0.6 * distances[0]
 
 
 def test_a_pretrained_backbone_gives_unit_patches_of_all_its_layers() -> None:

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional
 from transformers import Dinov2Config, Dinov2Model, Dinov2WithRegistersConfig, Dinov2WithRegistersModel
 
 from iad_unify.checkpoint import CheckpointError
 from iad_unify.region_expert import backbone, model
 from iad_unify.region_expert.config import ExpertConfig
-from iad_unify.region_expert.decoder import LocalContrast
+from iad_unify.region_expert.decoder import CONTRAST_GAIN, CONTRAST_SCALES, STRIDE, LocalContrast
 
 PICTURES = torch.randint(0, 256, (2, 256, 256, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -60,12 +61,31 @@ def test_a_local_dinov2_folder_serves_as_the_backbone(tmp_path: Path, registers:
 
 def test_local_contrast_is_zero_on_an_even_picture_and_marks_a_spot() -> None:
     even = torch.full((1, 3, 64, 64), 0.7)
-    assert torch.allclose(LocalContrast()(even)[:, 3:], torch.zeros(1, 9, 64, 64), atol=1e-3)
+    contrast = LocalContrast()(even)
+    assert contrast.shape == (1, LocalContrast.channels, 16, 16)
+    assert torch.allclose(contrast[:, :-3], torch.zeros(1, LocalContrast.channels - 3, 16, 16), atol=1e-3)
+    assert torch.allclose(contrast[:, -3:], torch.full((1, 3, 16, 16), 0.7))
     spot = even.clone()
-    spot[:, :, 30:34, 30:34] = -0.5
-    contrast = LocalContrast()(spot)
-    assert torch.equal(contrast[:, :3], spot)
-    assert (contrast[0, 3:, 32, 32] < -0.1).all()
+    spot[:, :, 32:36, 32:36] = -0.5  # one cell
+    inside = LocalContrast()(spot)[0, :, 8, 8]
+    assert torch.allclose(inside[:48], torch.zeros(48), atol=1e-6)  # the cell itself is even
+    assert (inside[75:-3] < -0.1).all()  # darker than its surroundings at every larger scale
+    assert torch.allclose(inside[-3:], torch.full((3,), -0.5))
+
+
+@pytest.mark.parametrize("scale", CONTRAST_SCALES[1:])
+def test_local_contrast_keeps_what_every_pixel_of_a_smooth_map_would_tell(scale: int) -> None:
+    picture = torch.randn((1, 3, 128, 128), generator=torch.Generator().manual_seed(0))
+    smooth = functional.interpolate(
+        functional.avg_pool2d(picture, scale), size=(128, 128), mode="bilinear", align_corners=False
+    )
+    row = 75 + 12 * CONTRAST_SCALES[1:].index(scale)
+    found = LocalContrast()(picture)
+    samples = found[:, -3:, None] - found[:, row : row + 12].reshape(1, 3, 4, 32, 32) / CONTRAST_GAIN
+    offset = (torch.arange(STRIDE) + 0.5) / STRIDE - 0.5  # from the cell's centre, in cells
+    line = torch.stack([0.5 - 2 * offset, 0.5 + 2 * offset], dim=1)
+    pixels = torch.einsum("ps,bcshw->bcphw", torch.kron(line, line), samples)
+    assert torch.allclose(functional.pixel_shuffle(pixels.flatten(1, 2), STRIDE), smooth, atol=1e-5)
 
 
 def test_another_kind_of_backbone_is_refused_by_name() -> None:

@@ -135,6 +135,20 @@ def test_a_memory_of_another_model_is_refused(folder: Path, names: tuple[str, st
         other.infer(asked((square(100), BOX, names[0])))
 
 
+def test_frames_of_larger_squares_are_compared_with_their_own_memory_and_no_other(
+    checkpoint: Path, folder: Path, service: RegionExpertService, names: tuple[str, str]
+) -> None:
+    large = Letterbox.fit(100, 200, 320)
+    name = bytes(MemoryService(checkpoint, folder).build(good_parts(0, large))["REFERENCE"][0]).decode()
+    frames = [(square(seed, spot=seed == 101, letterbox=large), large, name) for seed in (100, 101)]
+    good, bad = service.infer(asked(*frames))["IMAGE_SCORE"][:, 0].tolist()
+    assert bad > good + 0.1
+    with pytest.raises(CalibrateAgain, match=r"squares of 320 pixels, and this frame is one of 256; calibrate again"):
+        service.infer(asked((square(100), BOX, name)))
+    with pytest.raises(CalibrateAgain, match="squares of 256 pixels"):
+        service.infer(asked((square(100, letterbox=large), large, names[0])))
+
+
 def test_a_file_under_another_name_is_refused(
     checkpoint: Path, folder: Path, names: tuple[str, str], tmp_path: Path
 ) -> None:

@@ -239,7 +239,7 @@ async def test_metrics_are_prometheus_text(line: Line, http: httpx.AsyncClient) 
 
 async def test_the_dashboard_stays_readable_while_the_model_is_away(line: Line, http: httpx.AsyncClient) -> None:
     await line.ledger.record((await line.inspector.inspect(_frame(), record=False)).inspection)
-    line.directory._cards._card = None  # type: ignore[attr-defined]  # nothing is known of the model
+    line.directory._cards._cards.clear()  # type: ignore[attr-defined]  # nothing is known of the model
     line.expert.away = True
     body = (await http.get("/api/overview")).json()
     assert body["cameras"][0]["threshold"] is None

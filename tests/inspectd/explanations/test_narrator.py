@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.line import BAD, Line, open_line
 
+from iad_unify.language.speech import VOICES
 from inspectd.explanations.narrator import Answer
 from inspectd.records import DefectEvent, Explanation, ExplanationState, Origin
 from inspectd.vision.explainer import Piece, Question
@@ -58,6 +59,50 @@ async def test_what_stays_contradicted_is_replaced_by_the_template(
         assert explanation.contradictions
         assert explanation.text != lie
         assert "scratch" in explanation.text
+
+
+@pytest.mark.parametrize(
+    ("language", "true", "place"),
+    [
+        ("ko", "왼쪽 위에 큰 긁힘이 하나 있습니다.", "왼쪽 위"),
+        ("zh", "左上角有一道较大的划痕。", "左上角"),
+        ("de", "Ein großer Kratzer oben links.", "oben links"),
+    ],
+)
+async def test_an_alert_is_in_the_language_that_is_set_and_in_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, language: str, true: str, place: str
+) -> None:
+    async with open_line(tmp_path, language) as line:
+        event, asked = await line.defect(1), say(line, monkeypatch, true)
+        explanation = await line.narrator.describe(event)
+        assert (explanation.text, explanation.origin) == (true, Origin.MODEL_VERIFIED)
+        assert asked[0].text == VOICES[language].question
+        say(line, monkeypatch, TRUE)  # true, and not in the language
+        explanation = await line.narrator.describe(event)
+        assert explanation.origin is Origin.TEMPLATE
+        assert place in explanation.text
+        say(line, monkeypatch, f"{true} There is a crack.")
+        assert (await line.narrator.describe(event)).origin is Origin.TEMPLATE
+
+
+async def test_words_that_claim_nothing_are_no_alert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_line(tmp_path) as line:
+        event = await line.defect(1)
+        say(line, monkeypatch, "The weather is fine.")
+        assert (await line.narrator.describe(event)).origin is Origin.TEMPLATE
+
+
+async def test_a_question_in_another_language_is_answered_by_a_template_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_line(tmp_path) as line:
+        event = await line.defect(1)
+        say(line, monkeypatch, "Ein kleines Loch.")
+        _, answer = await ask(line, event, "Was ist zu sehen?")
+        assert answer.explanation.text == "Ein großer Kratzer oben links."
+        say(line, monkeypatch, "왼쪽 위에 긁힘이 있습니다.")
+        _, answer = await ask(line, event, "무엇이 보입니까?")
+        assert answer.explanation.origin is Origin.MODEL_VERIFIED
 
 
 async def test_a_question_is_answered_from_cached_tokens_without_the_picture(

@@ -49,6 +49,16 @@ def test_a_large_jpeg_at_reduced_scale_looks_like_the_full_one() -> None:
     assert np.abs(jpeg - png).mean() < 3
 
 
+@pytest.mark.parametrize("side", [64, 1024])
+def test_a_square_of_another_side_shows_the_same_at_another_scale(side: int) -> None:
+    picture = _picture(1920, 1080, seed=3)
+    image = decode_image(_encode(picture, ".jpg"), MANY, side)
+    assert image.pixels.shape == (side, side, 3)
+    assert Letterbox.from_array(image.letterbox, side) == Letterbox.fit(1920, 1080, side)
+    small = cv2.resize(image.pixels, (EXPERT_SIZE, EXPERT_SIZE), interpolation=cv2.INTER_AREA).astype(int)
+    assert np.abs(small - decode_image(_encode(picture, ".jpg"), MANY).pixels).mean() < 8
+
+
 def test_a_grey_picture_becomes_three_equal_channels() -> None:
     pixels = decode_image(_encode(_picture(300, 300)[:, :, 0], ".png"), MANY).pixels
     assert (pixels[..., 0] == pixels[..., 2]).all()

@@ -35,7 +35,7 @@ def test_the_repository_is_copied_with_the_checkpoints_in_it(
     assert f'key: "references" value: {{ string_value: "{tmp_path / "references"}" }}' in expert
     assert f'key: "checkpoint" value: {{ string_value: "{checkpoints["defect_editor"]}" }}' in editor
     assert f'key: "explainer_checkpoint" value: {{ string_value: "{checkpoints["explainer"]}" }}' in editor
-    assert (place / "region_expert" / "warmup" / "letterbox").is_file()
+    assert (place / "region_expert" / "1" / "model.py").is_file()
     assert (place / "explainer" / "1" / "model.py").is_file()
 
 

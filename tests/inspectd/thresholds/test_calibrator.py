@@ -115,10 +115,10 @@ async def test_what_was_found_with_one_memory_is_not_taken_for_another(tmp_path:
         sight, sha256 = line.narrator._sight, Frame.digest(GOOD)
         line.expert.memories |= {MEMORY, OTHER}
         for reference in ("", MEMORY, OTHER):
-            assert await sight.recall(sha256, 0.5, reference) is None
-            assert not (await sight.look(GOOD, sha256, 0.5, reference)).cached
-            assert (await sight.look(GOOD, sha256, 0.5, reference)).cached
-            assert await sight.recall(sha256, 0.5, reference) is not None
+            assert await sight.recall(sha256, "cam-1", 0.5, reference) is None
+            assert not (await sight.look(GOOD, sha256, "cam-1", 0.5, reference)).cached
+            assert (await sight.look(GOOD, sha256, "cam-1", 0.5, reference)).cached
+            assert await sight.recall(sha256, "cam-1", 0.5, reference) is not None
         assert line.expert.references == ["", MEMORY, OTHER]
 
 
@@ -172,7 +172,7 @@ async def test_a_lost_memory_holds_the_frame_back_and_another_model_is_looked_fo
         line.expert.memories.clear()
         with pytest.raises(CalibrateAgain):
             await line.inspect(1, GOOD)
-        assert line.inspector._sight._card is None
+        assert not line.inspector._sight._cards
         line.expert.memories.add(MEMORY)
         assert await line.inspect(1, GOOD) is None
 

@@ -34,7 +34,7 @@ class Cards:
 
     version = MODEL
 
-    async def card(self) -> ExpertCard:
+    async def card(self, camera_id: str) -> ExpertCard:
         return ExpertCard(self.version, 0.5, 0.2)
 
 

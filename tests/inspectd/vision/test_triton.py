@@ -51,9 +51,9 @@ def plan(stack: Services) -> Plan:
     return found
 
 
-def image(seed: int = 0) -> Image:
+def image(seed: int = 0, side: int = catalog.EXPERT_SIZE) -> Image:
     drawing = draw("metal_tile", np.random.default_rng(seed), size=WIDTH, defect_types=("hole", "scratch"))
-    letterbox = Letterbox.fit(WIDTH, HEIGHT, catalog.EXPERT_SIZE)
+    letterbox = Letterbox.fit(WIDTH, HEIGHT, side)
     return Image(letterbox.apply(drawing.image[:HEIGHT]), letterbox.as_array(), WIDTH, HEIGHT)
 
 
@@ -188,7 +188,7 @@ async def test_a_frame_that_breaks_the_model_fails_alone(server: TritonServer) -
 
 
 async def test_a_tensor_of_another_shape_is_the_inputs_fault(server: TritonServer) -> None:
-    small = replace(image(), pixels=np.zeros((64, 64, 3), np.uint8))
+    small = replace(image(), pixels=np.zeros((64, 72, 3), np.uint8))
     with pytest.raises(ModelFailed, match="IMAGE"):
         await server.expert.find_regions(small)
 
@@ -259,6 +259,21 @@ async def test_a_question_about_nothing_is_answered(server: TritonServer, stack:
     none = tokens(stack, 1)
     empty = RegionTokens(none.appearance[:0], none.geometry[:0])
     assert isinstance(await answer(server, Question("Is there a defect?", empty, max_tokens=8)), str)
+
+
+async def test_squares_of_two_sides_are_served_side_by_side_and_their_versions_differ(
+    server: TritonServer, stack: Services
+) -> None:
+    usual, larger = (model_version(Path(plan(stack).expert_checkpoint)) + end for end in ("", "@320"))
+    asked = [image(seed, side) for seed in range(3) for side in (256, 320)]
+    alone = [await server.expert.find_regions(one, LOW) for one in asked]
+    together = await asyncio.gather(*(server.expert.find_regions(one, LOW) for one in asked))
+    for one, other in zip(alone, together, strict=True):
+        assert one.image_score == pytest.approx(other.image_score, abs=1e-3)
+    assert [found.model_version for found in together] == [usual, larger] * 3
+    assert (await server.expert.describe(320)).model_version == larger
+    with pytest.raises(ModelFailed, match="128 pixels is smaller than the expert's input of 256"):
+        await server.expert.describe(128)
 
 
 def edit(stack: Services, **changes: Any) -> Edit:

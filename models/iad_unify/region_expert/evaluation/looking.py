@@ -21,20 +21,21 @@ _MOST_REGIONS = 64
 FAINT = 0.4
 
 
-def look(expert: RegionExpert, subject: Subject, decision: float, proposal: float) -> Seen:
+def look(expert: RegionExpert, subject: Subject, decision: float, proposal: float, square: int = 0) -> Seen:
     """Open and inspect a picture; regions are cut out at `proposal` and count as found from the score `decision` up.
 
-    The map comes back in original pixels. Raises DataError when a file cannot be read.
+    `square` is the side of the square that it is brought to, pixels; 0 is the expert's input. The map comes back in
+    original pixels. Raises DataError when a file cannot be read, ValueError for a square smaller than the expert's input.
     """
     case = subject.open()
     height, width = case.rgb.shape[:2]
-    letterbox = Letterbox.fit(width, height, expert.config.size)
-    square = letterbox.apply(case.rgb)
+    letterbox = Letterbox.fit(width, height, square or expert.config.size)
+    shown = letterbox.apply(case.rgb)
     template = None
     if case.template is not None and expert.config.template:
-        template = read_template(case.template, square, letterbox)
-    raw, features = maps(expert, square[None], None if template is None else template[None])
-    frame = Frame(square, letterbox, features, template)
+        template = read_template(case.template, shown, letterbox)
+    raw, features = maps(expert, shown[None], None if template is None else template[None])
+    frame = Frame(shown, letterbox, features, template)
     smoothed = smooth(raw[0], letterbox, expert.config.smoothing_px)
     level = Level(proposal, 0.0, expert.config.merge_gap_px, _MOST_REGIONS, expert.config.grow_share)
     found = regions(expert, smoothed, frame, level)

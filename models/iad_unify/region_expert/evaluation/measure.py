@@ -17,7 +17,7 @@ from rich.progress import track
 from rich.table import Table
 
 from iad_unify.checkpoint import Card, Figure, model_version, read_card, write_card
-from iad_unify.region_expert import model
+from iad_unify.region_expert import model, tiling
 from iad_unify.region_expert.evaluation import breakdown, levels, plots, report, subjects
 from iad_unify.region_expert.evaluation.looking import look
 from iad_unify.region_expert.evaluation.resampling import Resampling, Value
@@ -43,27 +43,36 @@ class Order:
     resamples: int = 500
     record: bool = False
     plots: Path | None = None
+    square: int = 0  # side of the square that pictures are brought to, pixels; 0 is the expert's input
     device: str = "cpu"  # or "auto", a GPU where there is one
 
 
 def evaluate(order: Order, console: Console) -> dict[str, Any]:
-    """Measure, print, write the report; raises DataError or CheckpointError."""
+    """Measure, print, write the report.
+
+    Raises DataError, CheckpointError, UnfitSquare for one that is smaller than the expert's input, and for recording the
+    figures of another than that in the card.
+    """
     started = time.monotonic()
     expert = model.load(order.checkpoint)
+    square = order.square or expert.config.size
+    tiling.tiles(square, expert.config.size)  # refuses before any picture is read
+    if order.record and square != expert.config.size:
+        raise tiling.UnfitSquare(f"the card's figures are those of squares of {expert.config.size} pixels")
     if order.device == "auto" and torch.cuda.is_available():
         expert.to("cuda")
     card = read_card(order.checkpoint)
     at = levels.of_card(card, order.checkpoint)
     found = _subjects(order)
     if found.chosen_on:
-        held = _look_all(expert, card, found.chosen_on, at, "choosing thresholds", console)
+        held = _look_all(expert, card, square, found.chosen_on, at, "choosing thresholds", console)
         at = levels.choose(held, at, f"the {order.thresholds} part")
         del held
-    seen = _look_all(expert, card, found.measured, at, "inspecting", console)
+    seen = _look_all(expert, card, square, found.measured, at, "inspecting", console)
     points = report.pooled(seen)
     resampling = Resampling.of([one.group for one in seen], order.resamples)
     values = report.figures(seen, points, at, resampling)
-    result = _described(order, card, found, seen, at, resampling) | _rows(values, seen)
+    result = _described(order, card, found, seen, at, resampling) | {"square_px": square} | _rows(values, seen)
     result |= {"per_type": breakdown.per_type(seen, at), "per_group": breakdown.per_group(seen, at)}
     result["seconds"] = round(time.monotonic() - started, 1)
     order.out.parent.mkdir(parents=True, exist_ok=True)
@@ -85,10 +94,17 @@ def _subjects(order: Order) -> Subjects:
 
 
 def _look_all(
-    expert: model.RegionExpert, card: Card, those: Sequence[Subject], at: Levels, doing: str, console: Console
+    expert: model.RegionExpert,
+    card: Card,
+    square: int,
+    those: Sequence[Subject],
+    at: Levels,
+    doing: str,
+    console: Console,
 ) -> list[Seen]:
     proposal = card.proposal_threshold or 0.0  # `levels.of_card` has refused a card without one
-    return [look(expert, one, at.decision, proposal) for one in track(those, description=doing, console=console)]
+    watched = track(those, description=doing, console=console)
+    return [look(expert, one, at.decision, proposal, square) for one in watched]
 
 
 def _described(
@@ -129,6 +145,7 @@ def _command(order: Order) -> str:
     drawn = subjects.is_drawn(order.data)
     command = "iad-unify evaluate segmentation --checkpoint FOLDER"
     command += f" --data {order.data if drawn else Path(order.data).name} --out report.json"
+    command += f" --square {order.square}" if order.square else ""
     if drawn:
         return f"{command} --pictures {order.pictures}"
     command += f" --groups groups.json --split {order.split}" if order.groups else ""

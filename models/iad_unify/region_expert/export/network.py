@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from iad_unify.checkpoint import CheckpointError, model_version
 from iad_unify.procedural import PRODUCTS, draw
 from iad_unify.region_expert import model as expert
-from iad_unify.region_expert.export.folding import folded
+from iad_unify.region_expert.export.norms import with_channel_norms
 from iad_unify.region_expert.export.runtimes import (
     ONNXRUNTIME,
     OPENVINO,
@@ -94,7 +95,7 @@ def _write(module: RegionExpert, folder: Path, runtime: str, precision: str) -> 
     names = [PLAIN, *([WITH_TEMPLATE] if module.config.template and runtime != TENSORRT else [])]
     for name in names:
         write_onnx(
-            folded(module, channel_norms=(runtime, precision) == (OPENVINO, "f32")),
+            with_channel_norms(module) if (runtime, precision) == (OPENVINO, "f32") else deepcopy(module),
             folder / f"{name}.onnx",
             templates=name == WITH_TEMPLATE,
         )

@@ -4,7 +4,7 @@ The chance in batch number i comes from the plan's seed and i, so a training tha
 has learnt. It knows no model and no loss.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +56,8 @@ class Course:
         return make_batch(source, self.count(side), rng, side, self.marked(share))
 
 
-def batches(source: Source, course: Course, clock: Callable[[], float]) -> Iterator[Batch]:
-    """Batch after batch, without end. `clock` tells the share of the training that is done, where time is the limit."""
+def batches(source: Source, course: Course, clock: Callable[[], float]) -> Generator[Batch, None, None]:
+    """Batch after batch, until it is closed. `clock` tells the share of the training that is done, where time is the limit."""
     if not course.workers:
         index = course.start
         while True:
@@ -73,9 +73,13 @@ def batches(source: Source, course: Course, clock: Callable[[], float]) -> Itera
         # a forked process would wait for OpenCV's threads, which are not forked with it
         multiprocessing_context="spawn",
     )
-    for batch in loader:
-        shared[0] = clock()
-        yield batch
+    running = iter(loader)
+    try:
+        for batch in running:
+            shared[0] = clock()
+            yield batch
+    finally:
+        del running  # ends the processes
 
 
 def _by_steps(course: Course, index: int) -> float:

@@ -7,7 +7,8 @@ of its own while the gradients are averaged.
 import copy
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,7 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
             lr=plan.learning_rate,
+            fused=self.accelerator.device.type == "cuda",
         )
 
     def share_done(self) -> float:
@@ -106,8 +108,11 @@ class Trainer:
                 self.save_state()
 
     def _steps(self, rng: np.random.Generator, progress: Progress, task: TaskID) -> None:
+        with closing(batches(self.source, self._course(), self.share_done)) as supply:
+            self._learn(supply, rng, progress, task)
+
+    def _learn(self, supply: Iterator[Batch], rng: np.random.Generator, progress: Progress, task: TaskID) -> None:
         saved = checked = self.done.seconds
-        supply = batches(self.source, self._course(), self.share_done)
         while self._share_done_everywhere() < 1.0:
             started = time.monotonic()
             losses = self._step(next(supply), rng)
@@ -175,14 +180,10 @@ class Trainer:
     @torch.no_grad()
     def _average(self) -> None:
         decay = min(0.998, (1 + self.done.step) / (10 + self.done.step))
-        source: dict[str, Tensor] = self.model.state_dict()
-        for name, value in self.averaged.state_dict().items():
-            if name.startswith("backbone."):
-                continue
-            if value.is_floating_point():
-                value.lerp_(source[name], 1 - decay)
-            else:
-                value.copy_(source[name])
+        pairs = zip(self.averaged.parameters(), self.model.parameters(), strict=True)
+        # only what is trained moves: the backbone is frozen, and group norm keeps no statistics
+        kept, current = zip(*((old, new) for old, new in pairs if new.requires_grad), strict=True)
+        torch._foreach_lerp_(list(kept), list(current), 1 - decay)
 
     def _check(self, text: str) -> None:
         started = time.monotonic()

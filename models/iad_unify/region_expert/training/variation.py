@@ -33,7 +33,7 @@ def vary(item: Labelled, rng: np.random.Generator) -> Labelled:
     lie a little beside the picture and has a noise of its own, as golden pictures do.
     """
     turn, flip = int(rng.integers(4)) if rng.random() < 0.5 else 0, rng.random() < 0.5
-    matrix = _placement(item.rgb.shape[0], rng) if rng.random() < 0.4 else None
+    matrix = _placement(item.rgb.shape[0], rng) if rng.random() < 0.5 else None
     seed = int(rng.integers(1 << 62))
     moved = item.map(
         lambda picture: _placed(_turned(picture, turn, flip), matrix, cv2.INTER_LINEAR, cv2.BORDER_REPLICATE),
@@ -92,7 +92,7 @@ def _turned(array: NDArray[Any], quarters: int, flip: bool) -> NDArray[Any]:
 
 
 def _placement(size: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    matrix = cv2.getRotationMatrix2D((size / 2, size / 2), float(rng.normal(0, 4)), float(np.exp(rng.normal(0, 0.15))))
+    matrix = cv2.getRotationMatrix2D((size / 2, size / 2), float(rng.normal(0, 4)), float(np.exp(rng.normal(0, 0.22))))
     return np.asarray(matrix, np.float64) + np.array([[0, 0, 1], [0, 0, 1]]) * rng.normal(0, size * 0.05, (2, 1))
 
 

@@ -24,6 +24,7 @@ class TritonPythonModel:
             pb_utils,
             references=triton.folder(args, "references"),
         )
+        self._service.warm_up()
 
     def execute(self, requests):
         """One answer per request, in order. A request of more than one frame keeps its batch dimension."""

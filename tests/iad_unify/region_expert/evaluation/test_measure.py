@@ -46,7 +46,7 @@ def boards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _evaluate(checkpoint: Path, data: Path | str, out: Path, **options: Any) -> dict[str, Any]:
     usual: dict[str, Any] = {
         "groups": None, "split": "test", "thresholds": "validation", "pictures": 4, "resamples": 20, "threads": 1,
-        "record": False, "plots": None,
+        "record": False, "plots": None, "square": 0,
     }  # fmt: skip
     commands.evaluate(checkpoint=checkpoint, data=str(data), out=out, **usual | options)
 
@@ -107,6 +107,30 @@ def test_a_data_set_without_a_split_is_measured_whole_with_the_card_s_thresholds
     assert report["threshold_source"] == "the checkpoint's card"
     assert report["decision_threshold"] == card.default_threshold
     assert report["pixel_threshold"] == card.proposal_threshold
+
+
+def test_a_larger_square_is_measured_in_tiles_and_told(checkpoint: Path, tile_folder: Path, tmp_path: Path) -> None:
+    report = _evaluate(checkpoint, tile_folder, tmp_path / "report.json", square=320)
+    usual = _evaluate(checkpoint, tile_folder, tmp_path / "usual.json")
+    assert (report["square_px"], usual["square_px"]) == (320, 256)
+    assert "--square 320" in report["command"]
+    assert "--square" not in usual["command"]
+    assert report["pixel_auroc"] != usual["pixel_auroc"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"square": 300}, "not a multiple of 32"),
+        ({"square": 224}, "smaller than the expert's input of 256"),
+        ({"square": 320, "record": True}, "the card's figures are those of squares of 256 pixels"),
+    ],
+)
+def test_a_square_that_cannot_be_measured_is_refused_at_once(
+    checkpoint: Path, tile_folder: Path, tmp_path: Path, options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(typer.BadParameter, match=words):
+        _evaluate(checkpoint, tile_folder, tmp_path / "report.json", **options)
 
 
 def test_the_card_s_thresholds_can_be_asked_for(

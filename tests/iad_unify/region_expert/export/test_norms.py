@@ -1,6 +1,4 @@
-"""The rewritten network answers as the one that was trained."""
-
-from collections.abc import Callable
+"""The network with its norms rewritten answers as the one that was trained."""
 
 import numpy as np
 import pytest
@@ -8,8 +6,7 @@ import torch
 
 from iad_unify.procedural import draw
 from iad_unify.region_expert.config import ExpertConfig
-from iad_unify.region_expert.decoder import CONTRAST_SCALES
-from iad_unify.region_expert.export import folding
+from iad_unify.region_expert.export import norms
 from iad_unify.region_expert.model import RegionExpert
 
 
@@ -38,15 +35,12 @@ def agree(found: torch.Tensor, expected: torch.Tensor) -> None:
     torch.testing.assert_close(found, expected, rtol=0, atol=5e-5 * float(expected.abs().max()))
 
 
-@pytest.mark.parametrize(
-    "fold", [folding.folded, lambda expert: folding.folded(expert, channel_norms=True)], ids=["stem", "stem and norms"]
-)
 @pytest.mark.parametrize("side", [64, 256])
-def test_the_folded_network_answers_as_the_trained_one(fold: Callable[[RegionExpert], RegionExpert], side: int) -> None:
+def test_a_network_with_channel_norms_answers_as_the_trained_one(side: int) -> None:
     expert = lively(size=side)
     squares = pictures(side)
     with torch.inference_mode():
-        ours, theirs = expert(squares), fold(expert)(squares)
+        ours, theirs = expert(squares), norms.with_channel_norms(expert)(squares)
     assert ours.logits.std() > 0.1
     agree(theirs.logits, ours.logits)
     agree(theirs.features, ours.features)
@@ -56,7 +50,7 @@ def test_with_a_template_too() -> None:
     expert = lively(size=64, template=True)
     squares = pictures(64)
     with torch.inference_mode():
-        ours, theirs = expert(squares, squares.flip(0)), folding.folded(expert)(squares, squares.flip(0))
+        ours, theirs = expert(squares, squares.flip(0)), norms.with_channel_norms(expert)(squares, squares.flip(0))
         alone = expert(squares)
     assert (ours.logits - alone.logits).abs().max() > 0.1
     agree(theirs.logits, ours.logits)
@@ -65,21 +59,6 @@ def test_with_a_template_too() -> None:
 def test_the_trained_network_is_left_alone() -> None:
     expert = lively(size=64)
     before = {name: value.clone() for name, value in expert.state_dict().items()}
-    folding.folded(expert, channel_norms=True)
+    norms.with_channel_norms(expert)
     assert before.keys() == expert.state_dict().keys()
     assert all(torch.equal(value, before[name]) for name, value in expert.state_dict().items())
-
-
-def test_folding_saves_nearly_half_of_the_first_convolution() -> None:
-    expert = lively()
-    old, new = (one.detail.stem.state_dict() for one in (expert, folding.folded(expert)))
-    sizes = [next(value.shape[1] for value in state.values() if value.ndim == 4) for state in (old, new)]
-    assert sizes == [192, 102]
-
-
-@pytest.mark.parametrize(("scales", "complete"), [(CONTRAST_SCALES, True), ((4, 8, 24), True), ((4, 6), False)])
-def test_other_scales_are_folded_only_where_the_basis_is_complete(
-    scales: tuple[int, ...], complete: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(folding, "CONTRAST_SCALES", scales)
-    assert folding.foldable() == complete

@@ -1,0 +1,1 @@
+"""How defects are said in each language, in correct grammar; `claims` reads every sentence of theirs back exactly."""
