@@ -8,7 +8,7 @@ WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY daemon ./daemon
 COPY models ./models
-# The daemon's clients are for `inspectd calibrate --memory`, which needs torch (the service `calibrate` of docker-compose.yml).
+# The daemon's clients are for `inspectd calibrate --memory` and `--template`, which needs torch (the service `calibrate` of docker-compose.yml).
 # Into an environment of its own, and numpy last and by force: Triton's Python backend hands out empty tensors under
 # numpy 2, while opencv asks for numpy 2 and works with 1.26.
 RUN apt-get update && apt-get install -y --no-install-recommends python3-venv && rm -rf /var/lib/apt/lists/* \

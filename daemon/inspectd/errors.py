@@ -3,7 +3,7 @@
 InspectdError
   Unavailable      a server is away: retry with backoff; never counts against a frame
     Overloaded     it is there and refuses more work for now
-    CalibrateAgain a camera's memory of good parts cannot be used: its frames wait until it is calibrated again
+    CalibrateAgain a camera's memory or template cannot be used: its frames wait until it is calibrated again
   Rejected         the input is bad: dead letter, or INVALID_ARGUMENT
   ModelFailed      the model broke on this input: three times, then dead letter
   NotFound         there is no such thing
@@ -26,7 +26,7 @@ class Overloaded(Unavailable):
 
 
 class CalibrateAgain(Unavailable):
-    """The expert cannot use a camera's memory of good parts: gone, damaged, or of another model version."""
+    """The expert cannot use a camera's reference: gone, damaged, of another model version or of frames of another size."""
 
 
 class Rejected(InspectdError):

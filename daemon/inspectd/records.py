@@ -109,7 +109,7 @@ class Threshold:
 
     value: float
     version: str
-    reference_version: str = ""  # the memory of good parts that it was found with, by id; empty: none
+    reference_version: str = ""  # what frames were compared with, by id (see REFERENCE in the catalog); empty: nothing
 
 
 class Outcome(StrEnum):

@@ -67,15 +67,15 @@ class VisionSettings(Section):
     )
     expert_checkpoint: Path | None = Field(
         None,
-        description="Checkpoint folder; the shipped tiny one when unset. With backend triton only for `calibrate --memory`: "
-        "the one that is served.",
+        description="Checkpoint folder; the shipped tiny one when unset. With backend triton only for `calibrate --memory` and "
+        "`--template`: the one that is served.",
     )
     explainer_checkpoint: Path | None = Field(None, description="As expert_checkpoint; backend local only.")
     editor_checkpoint: Path | None = Field(None, description="As explainer_checkpoint.")
     references: Path | None = Field(
         None,
-        description="Folder of memories of good parts (`calibrate --memory`); state_dir/references when unset. "
-        "With Triton: the folder that its parameter `references` names.",
+        description="Folder of memories of good parts and golden templates (`calibrate --memory`, `--template`); "
+        "state_dir/references when unset. With Triton: the folder that its parameter `references` names.",
     )
     square_px: Square = Field(
         EXPERT_SIZE,

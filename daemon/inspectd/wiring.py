@@ -55,7 +55,7 @@ from inspectd.tokens.memory import MemoryTokenCache
 from inspectd.vision.editor import DefectEditor
 from inspectd.vision.expert import RegionExpert
 from inspectd.vision.explainer import Explainer
-from inspectd.vision.memory import MemoryBuilder
+from inspectd.vision.reference import ReferenceBuilder
 from inspectd.vision.sight import Sight
 from inspectd.worker import Worker
 
@@ -380,19 +380,19 @@ async def open_models(settings: Settings, stack: AsyncExitStack) -> Models:
     )
 
 
-def open_memory_builder(settings: Settings, stack: AsyncExitStack) -> MemoryBuilder:
+def open_reference_builder(settings: Settings, stack: AsyncExitStack) -> ReferenceBuilder:
     """A process of our own, also beside Triton: it needs torch and the checkpoint that is served."""
-    from inspectd.vision.local import LocalMemoryBuilder
+    from inspectd.vision.local import LocalReferenceBuilder
     from inspectd.vision.process import ModelProcess
 
     process = ModelProcess(
-        role="memory",
+        role="references",
         checkpoint=settings.vision.expert_checkpoint or resources.weights("region_expert"),
         setting="vision.expert_checkpoint",
         references=settings.references_dir,
         threads=settings.vision.threads,
     )
-    builder = LocalMemoryBuilder(process=process)
+    builder = LocalReferenceBuilder(process=process)
     stack.push_async_callback(builder.close)
     return builder
 

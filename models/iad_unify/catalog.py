@@ -50,7 +50,8 @@ REGION_EXPERT = Model(
         Tensor("LETTERBOX", "FP32", (5,)),  # scale, pad_x, pad_y, original width, original height
         # probability threshold (0: the card's own), smallest area in original pixels (0: the card's own)
         Tensor("PROPOSAL", "FP32", (2,)),
-        # the id of a memory of good parts that the frame is also compared with; empty or left out: none
+        # what the frame is also compared with: the id of a memory of good parts, of a golden template, or of both with a
+        # plus between them; empty or left out: nothing
         Tensor("REFERENCE", "BYTES", (1,), optional=True),
     ),
     outputs=(

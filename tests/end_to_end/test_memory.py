@@ -1,4 +1,4 @@
-"""A memory of good parts, as an operator makes it: calibrate with pictures, then ask the daemon; the models run in processes."""
+"""A memory or a template, as an operator makes it: calibrate with pictures, then ask the daemon; models run in processes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -22,8 +22,8 @@ from inspectd.v1.inspection_service_pb2 import InspectImageRequest, InspectImage
 from inspectd.wiring import open_daemon
 
 
-def part(seed: int, *, hole: bool = False) -> bytes:
-    pixels = np.random.default_rng(seed).normal(140, 6, (96, 128, 3)).clip(0, 255).astype(np.uint8)
+def part(seed: int, *, hole: bool = False, width: int = 128) -> bytes:
+    pixels = np.random.default_rng(seed).normal(140, 6, (96, width, 3)).clip(0, 255).astype(np.uint8)
     if hole:
         pixels[40:56, 60:76] = 10
     return bytes(cv2.imencode(".png", pixels)[1])
@@ -70,14 +70,17 @@ async def ask(client: Client, image: bytes, camera: str = "press-1") -> InspectI
     return response
 
 
-async def test_a_memory_from_good_pictures_finds_what_they_never_showed(
+async def test_a_memory_and_a_template_find_what_good_pictures_never_showed(
     good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("INSPECTD_VISION__CAMERA_SQUARE_PX", '{"press-1": 320}')  # in tiles, the memory too
-    result = await calibrate("--good", str(good), "--rate", "0.1", "--memory")
+    monkeypatch.setenv("INSPECTD_VISION__CAMERA_SQUARE_PX", '{"press-1": 320}')  # in tiles, both too
+    golden = tmp_path / "golden.png"
+    golden.write_bytes(part(500))
+    result = await calibrate("--good", str(good), "--rate", "0.1", "--memory", "--template", str(golden))
     assert result.exit_code == 0, result.output
-    (file,) = (tmp_path / "state" / "references").iterdir()
-    assert f"(calibrated/1) and memory {file.stem} from 16 good parts" in result.output
+    files = list((tmp_path / "state" / "references").iterdir())
+    names = ["+".join(one.stem for one in order) for order in (files, files[::-1])]
+    assert any(f"(calibrated/1) and reference {name} from 16 good parts" in result.output for name in names)
     async with asking() as client:
         bad, alone = await ask(client, part(100, hole=True)), await ask(client, part(100, hole=True), "press-2")
         assert bad.inspection.outcome == Inspection.DEFECT
@@ -86,15 +89,24 @@ async def test_a_memory_from_good_pictures_finds_what_they_never_showed(
         fine = [await ask(client, part(seed)) for seed in range(101, 107)]
         assert sum(one.inspection.outcome == Inspection.PASS for one in fine) >= 5
         assert max(one.inspection.score for one in fine) < bad.inspection.score - 0.05
-    listed = await calibrate("--history")
-    assert f"memory {file.stem}" in " ".join(listed.output.replace("│", " ").split())
+        with pytest.raises(grpc.aio.AioRpcError, match=r"a template of 128x96 .*calibrate again with good parts"):
+            await ask(client, part(100, width=120))
+    listed = (await calibrate("--history")).output
+    assert all(file.stem in listed for file in files)
 
-    file.unlink()
+    files[0].unlink()
     async with asking() as client:
         with pytest.raises(grpc.aio.AioRpcError, match="calibrate again with good parts") as caught:
             await ask(client, part(100))
         assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
         assert (await ask(client, part(100), "press-2")).inspection.threshold_version.startswith("default/")
+
+
+async def test_a_template_is_not_taken_without_good_pictures_or_its_file(good: Path, tmp_path: Path) -> None:
+    for words in (("--history", "--template", str(good / "000.png")), ("--good", str(good), "--template", "gone.png")):
+        refused = await calibrate(*words)
+        assert isinstance(refused.exception, Misconfigured)
+        assert "--template" in str(refused.exception)
 
 
 async def test_a_square_smaller_than_the_expert_s_input_ends_the_start_with_the_setting(

@@ -30,6 +30,14 @@ def calibrate(
             "twice the pictures and torch. With the shipped expert it changes few decisions: measure before you rely on it.",
         ),
     ] = False,
+    template: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="With --good: a picture without a defect, of the same view and size (boards, labels), that every later frame "
+            "is also compared with. Takes twice the pictures and torch; with --memory, both.",
+        ),
+    ] = None,
     from_reviews: Annotated[
         bool, typer.Option("--from-reviews", help="Use the frames that passed and the events that were rejected.")
     ] = False,
@@ -67,13 +75,16 @@ def calibrate(
     out, and no confirmed defect may pass. Give one of --good, --from-reviews, --restore and --history. A running daemon on the
     same database takes the threshold up within seconds. A rate that the number of frames cannot support is refused.
 
-    With --memory about half of the pictures are remembered and the others set the threshold. The memory lies in the folder
-    of the setting vision.references, belongs to this version of the threshold and of the model, and comes back with --restore.
+    With --memory about half of the pictures are remembered and the others set the threshold; with --template that half says
+    how far good parts are from the template. Both lie in the folder of the setting vision.references, belong to this version
+    of the threshold and of the model, and come back with --restore.
 
     Examples:
       inspectd calibrate --camera cam-1 --good good-parts/
 
       inspectd calibrate --camera cam-1 --good good-parts/ --memory
+
+      inspectd calibrate --camera cam-1 --good good-parts/ --template golden.png
 
       inspectd calibrate --camera cam-1 --good good-parts/ --false-alarm-rate 0.05 --frames-per-hour 7200
 
@@ -90,9 +101,14 @@ def calibrate(
         )  # fmt: skip
     if memory and good is None:
         raise Misconfigured("--memory", "a memory is built from pictures", "Give --good with it")
+    if template is not None and good is None:
+        raise Misconfigured("--template", "how far good parts are from it is not known", "Give --good with it")
+    if template is not None and not template.is_file():
+        raise Misconfigured("--template", f"{template} is not a file", "Give a JPEG or PNG picture without a defect")
     if good is not None:
         per_hour = USUAL_FRAMES_PER_HOUR if frames_per_hour is None else frames_per_hour
-        asyncio.run(_calibrate(settings, camera, _pictures(good), false_alarm_rate, per_hour, memory))
+        golden = None if template is None else template.read_bytes()
+        asyncio.run(_calibrate(settings, camera, _pictures(good), false_alarm_rate, per_hour, memory, golden))
         return
     from inspectd.cli import recalibration
 
@@ -123,18 +139,25 @@ def _pictures(good: Path) -> list[Path]:
 
 
 async def _calibrate(
-    settings: Settings, camera: str, pictures: list[Path], rate: float, per_hour: float, memory: bool
+    settings: Settings,
+    camera: str,
+    pictures: list[Path],
+    rate: float,
+    per_hour: float,
+    memory: bool,
+    template: bytes | None,
 ) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
     from inspectd.frames.identity import check_camera_id
     from inspectd.metrics import Metrics
-    from inspectd.thresholds.calibrator import Calibrator
+    from inspectd.thresholds.calibrator import Calibrator, Comparison
     from inspectd.tokens.memory import MemoryTokenCache
-    from inspectd.wiring import first_look, now, open_memory_builder, open_models, open_sight, open_state
+    from inspectd.wiring import first_look, now, open_models, open_reference_builder, open_sight, open_state
 
     check_camera_id(camera)
+    compared = memory or template is not None
     console = Console(stderr=True)
     async with AsyncExitStack() as stack:
         state = await open_state(settings, stack)
@@ -142,8 +165,11 @@ async def _calibrate(
         sight = open_sight(settings, models, MemoryTokenCache(max_entries=1, ttl_s=60), Metrics())
         await first_look(settings, sight)
         calibrator = Calibrator(sight=sight, store=state.thresholds, clock=now)
+        comparison = None
+        if compared:
+            comparison = Comparison(open_reference_builder(settings, stack), memory, template)
         with Progress(console=console) as progress:
-            task = progress.add_task("scoring good parts", total=None if memory else len(pictures))
+            task = progress.add_task("scoring good parts", total=None if compared else len(pictures))
             images = [path.read_bytes() for path in pictures]
             threshold, alarms = await calibrator.calibrate(
                 camera,
@@ -151,10 +177,10 @@ async def _calibrate(
                 rate,
                 per_hour,
                 lambda done, total: progress.update(task, completed=done, total=total),
-                open_memory_builder(settings, stack) if memory else None,
+                comparison,
             )
         count = (await state.thresholds.get(threshold.version)).calibration.good_count
-    reference = f" and memory {threshold.reference_version}" if memory else ""
+    reference = f" and reference {threshold.reference_version}" if compared else ""
     print(
         f"{camera}: threshold {threshold.value:.6g} ({threshold.version}){reference} from {count} good parts at a false-alarm "
         f"rate of {rate:g}; expect up to {alarms:.1f} false alarms per hour at {per_hour:g} frames per hour"

@@ -108,7 +108,7 @@ def _described(proposal: "Recalibration") -> str:
 
 def _origin(stored: "StoredCalibration") -> str:
     reference = stored.calibration.reference_version
-    return _source(stored) + (f", memory {reference}" if reference else "")
+    return _source(stored) + (f", reference {reference}" if reference else "")
 
 
 def _source(stored: "StoredCalibration") -> str:

@@ -32,7 +32,7 @@ class Thresholds:
         return threshold
 
     async def reference_of(self, version: str, card: ExpertCard) -> str:
-        """The memory of good parts that a threshold version was found with; empty when none, or for another model.
+        """What a threshold version was found with, by id; empty when none, or for another model.
 
         What it judged is looked at again with the same eyes. Raises Unavailable.
         """

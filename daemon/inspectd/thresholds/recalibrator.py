@@ -68,7 +68,7 @@ class Recalibrator:
     ) -> Recalibration:
         """The threshold at `rate` for the model of the camera's newest frame, from the frames inspected since then.
 
-        Frames per hour are the window's own unless given. The memory of good parts stays, and only frames that were scored
+        Frames per hour are the window's own unless given. The reference stays, and only frames that were scored
         with it count: scores with another one, or with none, are no measure for it. Raises NotFound (nothing was ever
         inspected), Conflict (too few good frames for the rate), Rejected (a rate outside 0..1), Unavailable.
         """
@@ -104,7 +104,7 @@ class Recalibrator:
         return _compared(calibration, window, scores, newest.threshold, frames_per_hour)
 
     async def _references(self, camera_id: str, model_version: str) -> tuple[str, tuple[str, ...]]:
-        """The memory in force, and the threshold versions that judged with another one or none."""
+        """The reference in force, and the threshold versions that judged with another one or none."""
         versions = await self._store.history(camera_id)
         made = {item.version: item.calibration for item in versions if item.calibration.model_version == model_version}
         found = {version: calibration.reference_version for version, calibration in made.items()}

@@ -40,7 +40,7 @@ class Calibration:
     false_alarm_rate: float
     good_count: int
     create_time: datetime
-    reference_version: str = ""  # id of the memory of good parts that the scores were made with; empty: none
+    reference_version: str = ""  # id of the memory, template or both that the scores were made with; empty: none
     source: Source = Source.GOOD_PARTS
     window: ReviewedWindow | None = None  # with source REVIEWS
     restores: str = ""  # with source RESTORED: the version that this one repeats

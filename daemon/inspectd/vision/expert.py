@@ -26,9 +26,9 @@ class RegionExpert(Protocol):
         """
 
     async def find_regions(self, image: Image, proposal: float = 0.0, reference: str = "") -> Findings:
-        """Regions above the proposal threshold (0: the card's own), compared with the memory of that id unless empty.
+        """Regions above the proposal threshold (0: the card's own), compared with the reference of that id unless empty.
 
-        Raises CalibrateAgain (the expert cannot use that memory), Unavailable (server away), Overloaded (queue full),
+        Raises CalibrateAgain (the expert cannot use that reference), Unavailable (server away), Overloaded (queue full),
         ModelFailed (the model broke on this frame).
         """
 

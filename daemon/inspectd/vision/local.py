@@ -19,9 +19,9 @@ from inspectd.vision.tensors import (
     expert_inputs,
     explainer_inputs,
     findings_from_tensors,
-    memory_from_tensors,
-    memory_inputs,
     picture_from_tensors,
+    reference_from_tensors,
+    reference_inputs,
 )
 from inspectd.vision.warmup import blank_image
 
@@ -59,8 +59,8 @@ class LocalRegionExpert:
         return {name: values[None] for name, values in outputs.items()}
 
 
-class LocalMemoryBuilder:
-    """Builds in a process with torch, whichever backend inspects; the folder of memories is the process's."""
+class LocalReferenceBuilder:
+    """Builds in a process with torch, whichever backend inspects; the folder of references is the process's."""
 
     def __init__(self, *, process: ModelProcess) -> None:
         self._process = process
@@ -69,9 +69,10 @@ class LocalMemoryBuilder:
         """See the port."""
         return await self._process.start()
 
-    async def build(self, images: Sequence[Image]) -> str:
+    async def build(self, images: Sequence[Image], *, memory: bool = True, template: Image | None = None) -> str:
         """See the port."""
-        return memory_from_tensors(await self._process.call(memory_inputs(images)))
+        inputs = reference_inputs(images, memory=memory, template=template)
+        return reference_from_tensors(await self._process.call(inputs))
 
     async def close(self) -> None:
         """See the port."""

@@ -22,7 +22,7 @@ class Sighting:
 
 
 class Sight:
-    """Looks at a picture once: the same bytes under the same model, square, proposal and memory come from the cache.
+    """Looks at a picture once: the same bytes under the same model, square, proposal and reference come from the cache.
 
     `square_of` tells the side of the square that a camera's frames are brought to, pixels.
     """
@@ -60,8 +60,8 @@ class Sight:
     ) -> Sighting:
         """Findings of a camera's encoded picture; `threshold` is the decision's, so that all it needs is proposed.
 
-        `reference` is the memory of good parts to compare it with. Raises Rejected (a bad picture), CalibrateAgain (that
-        memory cannot be used), Unavailable, ModelFailed.
+        `reference` names the memory of good parts, the golden template or both to compare it with. Raises Rejected (a bad
+        picture), CalibrateAgain (they cannot be used), Unavailable, ModelFailed.
         """
         card = await self.card(camera_id)
         key = _key(sha256, card, threshold, reference)

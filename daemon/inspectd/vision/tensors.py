@@ -32,18 +32,27 @@ def expert_inputs(
     }
 
 
-def memory_inputs(images: Sequence[Image]) -> dict[str, NDArray[Any]]:
-    """The good parts of a memory: IMAGE [N, S, S, 3], LETTERBOX [N, 5]."""
+def reference_inputs(
+    images: Sequence[Image], *, memory: bool = True, template: Image | None = None
+) -> dict[str, NDArray[Any]]:
+    """The good parts of a reference, IMAGE [N, S, S, 3] and LETTERBOX [N, 5]; whether they make a memory, MEMORY [1].
+
+    With a template: TEMPLATE [1, S, S, 3] and TEMPLATE_LETTERBOX [1, 5].
+    """
     inputs = expert_inputs(images)
-    return {name: inputs[name] for name in ("IMAGE", "LETTERBOX")}
+    given = {name: inputs[name] for name in ("IMAGE", "LETTERBOX")} | {"MEMORY": np.array([memory])}
+    if template is not None:
+        golden = expert_inputs([template])
+        given |= {"TEMPLATE": golden["IMAGE"], "TEMPLATE_LETTERBOX": golden["LETTERBOX"]}
+    return given
 
 
-def memory_from_tensors(outputs: Tensors) -> str:
-    """The id of a memory that was built. Raises ModelFailed when a tensor is missing or empty."""
+def reference_from_tensors(outputs: Tensors) -> str:
+    """The id of a reference that was built. Raises ModelFailed when a tensor is missing or empty."""
     try:
         return _word(outputs["REFERENCE"][0])
     except (KeyError, IndexError) as error:
-        raise ModelFailed(f"no memory was built: {error!r}") from error
+        raise ModelFailed(f"no reference was built: {error!r}") from error
 
 
 def explainer_inputs(question: Question) -> dict[str, NDArray[Any]]:

@@ -1,11 +1,19 @@
 """`iad-unify train region-expert` and `iad-unify evaluate segmentation`: options in, files out."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from iad_unify.region_expert.config import SIDE_STEP
+
+
+class Reference(StrEnum):
+    """What `--cold-start` measures alone."""
+
+    MEMORY = "memory"
+    TEMPLATE = "template"
 
 
 def train(
@@ -99,6 +107,13 @@ def evaluate(
             "is looked at in tiles. 0 is that input.",
         ),
     ] = 0,
+    cold_start: Annotated[
+        Reference | None,
+        typer.Option(
+            help="Measure a reference alone, without the decoder: a memory of the good pictures of the train part, or each "
+            "picture's own template."
+        ),
+    ] = None,
 ) -> None:
     """Measure segmentation and types of a checkpoint; prints and writes the figures with 95 % intervals."""
     import torch
@@ -108,16 +123,20 @@ def evaluate(
     from iad_unify.checkpoint import CheckpointError
     from iad_unify.data.samples import DataError
     from iad_unify.region_expert.evaluation import measure
+    from iad_unify.region_expert.evaluation.cold_start import ColdStart
     from iad_unify.region_expert.tiling import UnfitSquare
 
     torch.set_num_threads(threads)
     console = Console()
     _one_of("--device", device, "auto", "cpu")
-    order = measure.Order(
-        checkpoint, data, out, groups, split, thresholds, pictures, resamples, record, plots, square, device
-    )
     if square % SQUARE_STEP:
         raise typer.BadParameter(f"not a multiple of {SQUARE_STEP}", param_hint="--square")
+    if record and (square or cold_start):
+        raise typer.BadParameter("the card keeps the decoder's own figures, at its own square", param_hint="--record")
+    order = measure.Order(
+        checkpoint, data, out, groups, split, thresholds, pictures, resamples, record, plots, square,
+        ColdStart(cold_start) if cold_start else None, device,
+    )  # fmt: skip
     try:
         measure.evaluate(order, console)
     except UnfitSquare as error:

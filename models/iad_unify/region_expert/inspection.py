@@ -12,8 +12,11 @@ from iad_unify.catalog import APPEARANCE_ROWS, MAX_REGIONS
 from iad_unify.geometry import Letterbox
 from iad_unify.region_expert import tiling
 from iad_unify.region_expert.memory import fuse
-from iad_unify.region_expert.model import RegionExpert, Scene
+from iad_unify.region_expert.model import ExpertOutput, RegionExpert, Scene
 from iad_unify.region_expert.proposals import Proposal, propose, smooth
+
+#: Golden templates aligned with the frames of a batch: uint8 [B, S, S, 3], or one by one with None for those without.
+Templates = NDArray[np.uint8] | Sequence[NDArray[np.uint8] | None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +36,29 @@ class Inspected:
 
 
 def maps(
-    model: RegionExpert, pictures: NDArray[np.uint8], templates: NDArray[np.uint8] | None = None
+    model: RegionExpert, pictures: NDArray[np.uint8], templates: Templates = None
 ) -> tuple[NDArray[np.float32], torch.Tensor]:
     """Probability maps [B, S, S] (raw, unsmoothed) of uint8 squares [B, S, S, 3], and the token features.
 
-    `templates` uint8 [B, S, S, 3] lie aligned with the pictures. Squares larger than the expert's input are looked at in
-    tiles; ValueError for smaller ones.
+    `templates` lie aligned with the pictures. Squares larger than the expert's input are looked at in tiles; ValueError for
+    smaller ones.
     """
-    output = tiling.look(model, pictures, templates)
+    output = _seen(model, pictures, templates)
     return output.logits.sigmoid().cpu().numpy(), output.features
+
+
+def _seen(model: RegionExpert, pictures: NDArray[np.uint8], templates: Templates) -> ExpertOutput:
+    """Pictures with a template and pictures without are two batches."""
+    given = {} if templates is None else {row: one for row, one in enumerate(templates) if one is not None}
+    if not given:
+        return tiling.look(model, pictures)
+    shown = np.stack(list(given.values()))
+    if len(given) == len(pictures):
+        return tiling.look(model, pictures, shown)
+    alone = [row for row in range(len(pictures)) if row not in given]
+    parts = tiling.look(model, pictures[list(given)], shown), tiling.look(model, pictures[alone])
+    order = torch.tensor([*given, *alone]).argsort()
+    return ExpertOutput(*(torch.cat(planes)[order.to(planes[0].device)] for planes in zip(*parts, strict=True)))
 
 
 def inspect(
@@ -50,19 +67,19 @@ def inspect(
     letterboxes: Sequence[Letterbox],
     thresholds: Sequence[float],
     min_areas_px: Sequence[float],
-    templates: NDArray[np.uint8] | None = None,
+    templates: Templates = None,
     limit: int = MAX_REGIONS,
-    memory_maps: Sequence[NDArray[np.float32] | None] | None = None,
+    reference_maps: Sequence[NDArray[np.float32] | None] | None = None,
 ) -> list[Inspected]:
     """Inspect a batch of letterboxed frames uint8 [B, S, S, 3], each with its own threshold and smallest area.
 
-    `templates` as in `maps`; at most `limit` regions are proposed in a frame. `memory_maps` are those of `Memory.score`,
-    fused with the frame's own map before anything else; None for a frame without a memory.
+    `templates` as in `maps`; at most `limit` regions are proposed in a frame. `reference_maps` are those of `Memory.score`
+    and `Golden.score`, fused with the frame's own map before anything else; None for a frame without a reference.
     """
     raw, features = maps(model, pictures, templates)
     found = []
     for index, letterbox in enumerate(letterboxes):
-        compared = None if memory_maps is None else memory_maps[index]
+        compared = None if reference_maps is None else reference_maps[index]
         probability = raw[index] if compared is None else fuse(raw[index], compared)
         smoothed = smooth(probability, letterbox, model.config.smoothing_px)
         config = model.config

@@ -7,7 +7,7 @@ and no training. It knows nothing of thresholds, regions or defect types.
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -46,7 +46,7 @@ Square = tuple[NDArray[np.uint8], Letterbox]
 
 
 class CalibrateAgain(CheckpointError):
-    """A memory that this expert cannot use: damaged, or of another version of the model."""
+    """A reference that this expert cannot use: damaged, of another version of the model, or of other frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +81,10 @@ class Memory:
             rows, columns = _cells(letterbox, patches.shape[-1])
             inside = patches[:, rows, columns]
             distances = nearest_distance(inside.flatten(1).T, self.items.to(inside))
-            values = torch.sigmoid((distances - self.centre) / self.spread).view(inside.shape[1:]).cpu().numpy()
-        grid = patches.shape[-1]
-        around = ((rows.start, grid - rows.stop), (columns.start, grid - columns.stop))
-        # what the padding looks like must not reach the content through the interpolation
-        whole = np.pad(values, around, mode="edge")
-        full = cv2.resize(whole, (letterbox.size, letterbox.size), interpolation=cv2.INTER_LINEAR)
-        x, y, width, height = letterbox.inner
-        out = np.zeros((letterbox.size, letterbox.size), np.float32)
-        out[y : y + height, x : x + width] = full[y : y + height, x : x + width]
-        return out
+            values = torch.sigmoid((distances - self.centre) / self.spread).view(inside.shape[1:])
+        whole = np.zeros(patches.shape[1:], np.float32)
+        whole[rows, columns] = values.cpu().numpy()
+        return in_pixels(whole, letterbox)
 
     @property
     def id(self) -> str:
@@ -99,16 +93,20 @@ class Memory:
 
     def save(self, path: Path) -> str:
         """Write one safetensors file and return its `id`; a reader never sees half a file."""
-        data = self._bytes()
-        draft = path.with_name(path.name + ".part")
-        draft.write_bytes(data)
-        os.replace(draft, path)
-        return hashlib.sha256(data).hexdigest()[:12]
+        return write_whole(path, self._bytes())
 
     def _bytes(self) -> bytes:
         values = {"format": _FORMAT, "centre": self.centre, "spread": self.spread} | asdict(self.origin)
         # one entry: safetensors writes several in any order, and equal memories must be equal files
         return to_bytes({"items": self.items.half().cpu()}, {"memory": json.dumps(values, sort_keys=True)})
+
+
+def write_whole(path: Path, data: bytes) -> str:
+    """Write a file that nobody sees half of; returns the first 12 hex digits of its sha256."""
+    draft = path.with_name(path.name + ".part")
+    draft.write_bytes(data)
+    os.replace(draft, path)
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 def load(path: Path, model_version: str) -> Memory:
@@ -149,19 +147,37 @@ def maps(
 
     A square larger than the expert's input is compared tile by tile.
     """
-    whole, side = pictures.shape[1], model.config.size
+
+    def compare(index: int, cells: tuple[Tensor, ...], box: Letterbox) -> NDArray[np.float32]:
+        return memories[index].score(cells[0], box)
+
+    return list(compared(model, (pictures,), letterboxes, compare))
+
+
+def compared(
+    model: RegionExpert,
+    planes: Sequence[NDArray[np.uint8]],
+    letterboxes: Sequence[Letterbox],
+    compare: Callable[[int, tuple[Tensor, ...], Letterbox], NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """Maps [B, W, W] of what `compare` makes of patches; planes are uint8 squares [B, W, W, 3], one or more for a frame.
+
+    It is given the frame's number, the patches [C, h, w] of each plane and the letterbox of the frame, or of the part of it
+    in one tile, and gives that square's map [S, S].
+    """
+    whole, side = planes[0].shape[1], model.config.size
     places = tiling.tiles(whole, side)
-    if len(places) == 1:
-        grids = patches(model, pictures)
-        return [kept.score(grid, box) for kept, grid, box in zip(memories, grids, letterboxes, strict=True)]
-    canvas = tiling.Canvas(len(pictures), whole, side)
-    for some in tiling.batches(len(pictures), places):
-        grids, parts = patches(model, tiling.cut(pictures, some, side)), []
-        for (index, tile), grid in zip(some, grids, strict=True):
-            box = tiling.part(letterboxes[index], tile, side)
-            parts.append(np.zeros((side, side), np.float32) if box is None else memories[index].score(grid, box))
+    canvas = tiling.Canvas(len(planes[0]), whole, side)
+    for some in tiling.batches(len(planes[0]), places):
+        grids, parts = [patches(model, tiling.cut(plane, some, side)) for plane in planes], []
+        for row, (index, tile) in enumerate(some):
+            # a frame in one piece keeps its own letterbox: what a tile says of it is not rounded twice
+            box = letterboxes[index] if len(places) == 1 else tiling.part(letterboxes[index], tile, side)
+            cells = tuple(grid[row] for grid in grids)
+            parts.append(np.zeros((side, side), np.float32) if box is None else compare(index, cells, box))
         canvas.add(some, torch.from_numpy(np.stack(parts)))
-    return list(canvas.blended().numpy())
+    found: NDArray[np.float32] = canvas.blended().numpy()
+    return found
 
 
 def of_detail(maps: Sequence[Tensor]) -> Tensor:
@@ -226,7 +242,7 @@ def build(
         float(nearest_distance(views[0].float(), items, owner[kept] == number).max())
         for views, number in zip(seen, numbers, strict=True)
     ]
-    centre, spread = _scale(np.array(highest))
+    centre, spread = scale(np.array(highest))
     return Memory(items, centre, spread, Origin(model_version, sides.pop(), len(seen), flips, seed))
 
 
@@ -264,6 +280,20 @@ def _content(model: RegionExpert, square: NDArray[np.uint8], letterbox: Letterbo
     return torch.cat(found, dim=1)
 
 
+def in_pixels(cells: NDArray[np.float32], letterbox: Letterbox) -> NDArray[np.float32]:
+    """Values of patches [h, w] of a letterboxed frame or tile as a map [S, S]; 0 on the padding."""
+    rows, columns = _cells(letterbox, cells.shape[-1])
+    grid, side = cells.shape[-1], letterbox.size
+    # what the padding looks like must not reach the content through the interpolation
+    around = ((rows.start, grid - rows.stop), (columns.start, grid - columns.stop))
+    whole = np.pad(cells[rows, columns], around, mode="edge")
+    full = cv2.resize(whole, (side, side), interpolation=cv2.INTER_LINEAR)
+    x, y, width, height = letterbox.inner
+    out = np.zeros((side, side), np.float32)
+    out[y : y + height, x : x + width] = full[y : y + height, x : x + width]
+    return out
+
+
 def _cells(letterbox: Letterbox, grid: int) -> tuple[slice, slice]:
     """Rows and columns of a grid of patches that lie on the content by at least half; one at least."""
     x, y, width, height = letterbox.inner
@@ -275,7 +305,7 @@ def _cells(letterbox: Letterbox, grid: int) -> tuple[slice, slice]:
     return covered(y, height), covered(x, width)
 
 
-def _scale(highest: NDArray[np.float64]) -> tuple[float, float]:
+def scale(highest: NDArray[np.float64]) -> tuple[float, float]:
     """Centre and spread of the scores, out of the largest distance in each good picture.
 
     From quantiles, so that one odd picture among the good ones moves little.

@@ -116,7 +116,7 @@ class Canvas:
             cells = self._whole // scale
             self._sums = values.new_zeros((self._count, *values.shape[1:-2], cells, cells))
             self._weights = values.new_zeros((cells, cells))
-        window = falling(grid).to(values)
+        window = (falling(grid) if self._whole > self._side else torch.ones(grid, grid)).to(values)
         for (index, tile), one in zip(some, values, strict=True):
             rows, columns = (slice(start // scale, start // scale + grid) for start in tile)
             self._sums[index, ..., rows, columns] += one * window

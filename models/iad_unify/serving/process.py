@@ -104,13 +104,13 @@ class ServedExpert:
             inbox.send("result", call_id, {name: values[row] for name, values in outputs.items()})
 
 
-class ServedMemory:
-    """Builds memories of good parts: one call, one memory."""
+class ServedReferences:
+    """Builds memories of good parts and golden templates: one call, one camera's reference."""
 
     def __init__(self, checkpoint: Path, references: Path, threads: int) -> None:
-        from iad_unify.serving.references import MemoryService
+        from iad_unify.serving.references import ReferenceService
 
-        self._service = MemoryService(checkpoint, references, threads)
+        self._service = ReferenceService(checkpoint, references, threads)
         self.model_version = self._service.model_version
 
     def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:
@@ -172,8 +172,8 @@ def load(role: str, checkpoint: Path, explainer: Path | None, references: Path |
     """The model of a role. Raises CheckpointError."""
     if role == "region_expert":
         return ServedExpert(checkpoint, threads, references)
-    if role == "memory" and references is not None:
-        return ServedMemory(checkpoint, references, threads)
+    if role == "references" and references is not None:
+        return ServedReferences(checkpoint, references, threads)
     if role == "explainer":
         return ServedExplainer(checkpoint, threads)
     if role == "defect_editor" and explainer is not None:

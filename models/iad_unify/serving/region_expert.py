@@ -32,7 +32,8 @@ class RegionExpertService:
     `runtime` says what runs the network: torch, or an export of this very checkpoint (onnxruntime, openvino, tensorrt)
     in `exported` or where `iad-unify export` puts it. CheckpointError when that is missing, belongs to another model, or
     its package is not installed; ValueError when there is no such runtime. `backend` is Triton's Python module, which
-    `tensorrt` needs. `references` is the folder of memories of good parts; frames are compared with them in torch.
+    `tensorrt` needs. `references` is the folder of memories of good parts and golden templates; frames are compared
+    with them in torch.
     """
 
     def __init__(
@@ -63,7 +64,8 @@ class RegionExpertService:
             raise CheckpointError(checkpoint, "train it again", "its card has no thresholds")
         self._defaults = np.array([default, proposal], np.float32)
         self.model.to(device)
-        self._references = References(references, self.model, self.model_version)
+        takes_templates = runtime != TENSORRT  # its plan is the network without
+        self._references = References(references, self.model, self.model_version, takes_templates=takes_templates)
         if runtime != TORCH:
             network, record = open_network(checkpoint, runtime, threads, exported, backend)
             self.model = Delegating(self.model, network)
@@ -89,13 +91,15 @@ class RegionExpertService:
         input or a damaged letterbox, CalibrateAgain (a CheckpointError) on a REFERENCE that cannot be used.
         """
         images, thresholds, letterboxes = _checked(batch)
+        compared = self._references.compare(names_of(batch), images, letterboxes)
         found = inspect(
             self.model,
             images,
             letterboxes,
             [float(row[0]) or float(self._defaults[1]) for row in thresholds],  # 0: the card's own
             [float(row[1]) for row in thresholds],
-            memory_maps=self._references.maps(names_of(batch), images, letterboxes),
+            compared.templates,
+            reference_maps=compared.maps,
         )
         return self._packed(found, letterboxes)
 

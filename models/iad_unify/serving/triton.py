@@ -65,7 +65,7 @@ def response(backend: Any, outputs: Mapping[str, NDArray[Any]], model: Model) ->
 def failure(backend: Any, error: Exception) -> Any:
     """A response that says why: bad tensors are INVALID_ARG, everything else is INTERNAL and logged whole.
 
-    A memory of good parts that cannot be used is UNAVAILABLE: the request is right once the camera is calibrated again.
+    A camera's reference that cannot be used is UNAVAILABLE: the request is right once the camera is calibrated again.
     """
     if isinstance(error, CheckpointError):
         log.warning("%s", error)

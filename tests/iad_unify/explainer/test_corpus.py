@@ -25,7 +25,7 @@ def test_the_same_generator_draws_the_same_examples(corpus):
 
 def test_counts_sizes_and_places_follow_the_moved_geometry(corpus):
     checked = 0
-    for one in corpus.draw(np.random.default_rng(1), 400):
+    for one in corpus.draw(np.random.default_rng(1), 800):
         claims, geometry = parse(one.answer, question=one.question.text), one.question.geometry
         assert len(one.question.appearance) == len(geometry) <= 8
         if claims.counts:

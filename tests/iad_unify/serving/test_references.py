@@ -1,5 +1,6 @@
-"""Memories of good parts: built into a folder, found by their id, held a few at a time, and refused with the mend."""
+"""Memories of good parts and golden templates: built into a folder, found by their id, held a few at a time, and refused with the mend."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,10 @@ from tests.checkpoints import write_expert
 from iad_unify.checkpoint import model_version
 from iad_unify.geometry import Letterbox
 from iad_unify.region_expert import model as expert
+from iad_unify.region_expert.inspection import inspect
 from iad_unify.region_expert.memory import CalibrateAgain
-from iad_unify.serving.references import MemoryService, References
+from iad_unify.region_expert.template import align
+from iad_unify.serving.references import Compared, References, ReferenceService
 from iad_unify.serving.region_expert import RegionExpertService
 
 Tensors = dict[str, NDArray[np.generic]]
@@ -61,7 +64,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def names(checkpoint: Path, folder: Path) -> tuple[str, str]:
     """Two memories of parts that look different."""
-    builder = MemoryService(checkpoint, folder)
+    builder = ReferenceService(checkpoint, folder)
     built = [builder.build(good_parts(0)), builder.build(good_parts(50, WHOLE, shade=60))]
     first, second = (bytes(one["REFERENCE"][0]).decode() for one in built)
     assert first != second
@@ -107,7 +110,10 @@ def test_a_request_without_the_optional_tensor_is_one_without_a_memory(service: 
     np.testing.assert_array_equal(service.infer(batch)["IMAGE_SCORE"], empty["IMAGE_SCORE"])
 
 
-@pytest.mark.parametrize("name", ["0" * 11, "../../secrets", "G" * 12, "0123456789ab.safetensors"])
+@pytest.mark.parametrize(
+    "name",
+    ["0" * 11, "../../secrets", "G" * 12, "0123456789ab.safetensors", "0123456789ab+", "+".join(["0123456789ab"] * 3)],
+)
 def test_what_is_no_id_opens_no_file(service: RegionExpertService, name: str) -> None:
     with pytest.raises(ValueError, match="REFERENCE is 12 hexadecimal digits"):
         service.infer(asked((square(100), BOX, name)))
@@ -125,7 +131,7 @@ def test_a_memory_that_is_not_there_is_refused_with_the_mend(service: RegionExpe
 
 
 def test_an_expert_without_a_folder_refuses_every_memory(checkpoint: Path, names: tuple[str, str]) -> None:
-    with pytest.raises(CalibrateAgain, match=r"no folder of memories"):
+    with pytest.raises(CalibrateAgain, match=r"no folder of references"):
         RegionExpertService(checkpoint).infer(asked((square(100), BOX, names[0])))
 
 
@@ -139,7 +145,7 @@ def test_frames_of_larger_squares_are_compared_with_their_own_memory_and_no_othe
     checkpoint: Path, folder: Path, service: RegionExpertService, names: tuple[str, str]
 ) -> None:
     large = Letterbox.fit(100, 200, 320)
-    name = bytes(MemoryService(checkpoint, folder).build(good_parts(0, large))["REFERENCE"][0]).decode()
+    name = bytes(ReferenceService(checkpoint, folder).build(good_parts(0, large))["REFERENCE"][0]).decode()
     frames = [(square(seed, spot=seed == 101, letterbox=large), large, name) for seed in (100, 101)]
     good, bad = service.infer(asked(*frames))["IMAGE_SCORE"][:, 0].tolist()
     assert bad > good + 0.1
@@ -161,10 +167,10 @@ def test_a_file_under_another_name_is_refused(
 def test_the_memories_used_last_are_held(checkpoint: Path, folder: Path, names: tuple[str, str]) -> None:
     torch.manual_seed(0)
     held = References(folder, expert.load(checkpoint), model_version(checkpoint), most_held=2)
-    third = bytes(MemoryService(checkpoint, folder).build(good_parts(200))["REFERENCE"][0]).decode()
+    third = bytes(ReferenceService(checkpoint, folder).build(good_parts(200))["REFERENCE"][0]).decode()
 
     def look(name: str) -> None:
-        assert held.maps([name], square(100)[None], [BOX])[0] is not None
+        assert held.compare([name], square(100)[None], [BOX]).maps[0] is not None
 
     for name in (names[0], names[1], names[0], third):
         look(name)
@@ -178,6 +184,86 @@ def test_the_memories_used_last_are_held(checkpoint: Path, folder: Path, names: 
         look(names[0])
     moved.rename(path)
     look(names[0])
-    assert held.maps(["", ""], np.stack([square(1)] * 2), [BOX] * 2) == [None, None]
+    assert held.compare(["", ""], np.stack([square(1)] * 2), [BOX] * 2) == Compared([None] * 2, [None] * 2)
     path_of_third = folder / f"{third}.safetensors"
     path_of_third.unlink()
+
+
+def with_template(first: int = 0, *, memory: bool = False) -> Tensors:
+    golden = square(first + 50)
+    return good_parts(first) | {
+        "MEMORY": np.array([memory]), "TEMPLATE": golden[None], "TEMPLATE_LETTERBOX": BOX.as_array()[None]
+    }  # fmt: skip
+
+
+def built(checkpoint: Path, folder: Path, tensors: Tensors) -> str:
+    return bytes(ReferenceService(checkpoint, folder).build(tensors)["REFERENCE"][0]).decode()
+
+
+def test_a_template_finds_what_is_not_on_it_and_a_memory_beside_it_is_the_same_memory(
+    checkpoint: Path, folder: Path, service: RegionExpertService, names: tuple[str, str]
+) -> None:
+    template, both = (built(checkpoint, folder, with_template(memory=memory)) for memory in (False, True))
+    assert both == f"{names[0]}+{template}"
+    frames = [
+        (square(seed, spot=spot), BOX, name) for name in (template, both) for seed, spot in ((100, False), (101, True))
+    ]
+    scores = service.infer(asked(*frames))["IMAGE_SCORE"][:, 0]
+    assert scores[1] > scores[0] + 0.1
+    assert scores[3] > scores[2] + 0.1
+    alone = [float(service.infer(asked(frame))["IMAGE_SCORE"][0, 0]) for frame in frames]
+    np.testing.assert_allclose(scores, alone, atol=1e-4)
+    assert alone[0] != alone[2]  # the good frame is judged by one, and by both
+
+
+def test_a_template_of_frames_of_another_size_and_two_of_one_kind_are_refused(
+    checkpoint: Path, folder: Path, service: RegionExpertService, names: tuple[str, str]
+) -> None:
+    template = built(checkpoint, folder, with_template())
+    with pytest.raises(CalibrateAgain, match=r"a template of 100x200 in 256 pixels, and this frame is 256x256"):
+        service.infer(asked((square(1, letterbox=WHOLE), WHOLE, template)))
+    for name in ("+".join(names), f"{template}+{template}"):
+        with pytest.raises(ValueError, match="two of one kind"):
+            service.infer(asked((square(1), BOX, name)))
+
+
+def test_nothing_and_pictures_of_another_size_than_the_template_are_not_built(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="neither a memory nor a template"):
+        built(checkpoint, tmp_path, good_parts(0) | {"MEMORY": np.array([False])})
+    with pytest.raises(ValueError, match="a template of another size"):
+        built(checkpoint, tmp_path, with_template() | good_parts(0, WHOLE))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def comparing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An expert with a branch for templates."""
+    folder = write_expert(tmp_path_factory.mktemp("comparing"))
+    torch.manual_seed(0)
+    model = expert.load(folder)
+    config = replace(model.config, template=True)
+    expert.save(expert.RegionExpert(config), folder, config)
+    return folder
+
+
+def test_an_expert_with_a_branch_for_templates_is_given_the_aligned_template(comparing: Path, tmp_path: Path) -> None:
+    name = built(comparing, tmp_path, with_template())
+    service = RegionExpertService(comparing, references=tmp_path)
+    frames = [(square(100 + row), BOX, given) for row, given in enumerate((name, "", name))]
+    together = service.infer(asked(*frames))
+    for row, frame in enumerate(frames):
+        alone = service.infer(asked(frame))
+        assert together["IMAGE_SCORE"][row] == pytest.approx(alone["IMAGE_SCORE"][0], abs=1e-4)
+    template = align(square(50), frames[0][0])
+    seen = inspect(service.model, frames[0][0][None], [BOX], [0.3], [0.0], template[None])[0]
+    assert together["IMAGE_SCORE"][0, 0] == pytest.approx(seen.score, abs=1e-5)
+    blind = inspect(service.model, frames[0][0][None], [BOX], [0.3], [0.0])[0]
+    assert blind.score != pytest.approx(seen.score, abs=1e-5)
+
+
+def test_what_runs_a_network_without_templates_asks_for_another_calibration(comparing: Path, tmp_path: Path) -> None:
+    name = built(comparing, tmp_path, with_template())
+    model = expert.load(comparing)
+    references = References(tmp_path, model, model_version(comparing), takes_templates=False)
+    with pytest.raises(CalibrateAgain, match="takes no template"):
+        references.compare([name], square(1)[None], [BOX])

@@ -10,11 +10,11 @@ from tests.line import BAD, GOOD, MODEL, Line, open_line, picture
 
 from inspectd.errors import CalibrateAgain, Conflict, Misconfigured, Rejected
 from inspectd.records import Frame, Image, Threshold
-from inspectd.thresholds.calibrator import split
+from inspectd.thresholds.calibrator import Comparison, split
 from inspectd.thresholds.conformal import least_count
 from inspectd.thresholds.store import Calibration
 from inspectd.vision.expert import ExpertCard
-from inspectd.vision.memory import LEAST_PICTURES, MOST_PICTURES
+from inspectd.vision.reference import LEAST_PICTURES, MOST_PICTURES
 
 MEMORY, OTHER = "0123456789ab", "ba9876543210"
 CARD = ExpertCard(MODEL, 0.5, 0.2)
@@ -22,6 +22,8 @@ CARD = ExpertCard(MODEL, 0.5, 0.2)
 
 class Builder:
     """Builds nothing, and says under which id."""
+
+    memory, template = False, None
 
     def __init__(self, line: Line, *, model_version: str = MODEL, reachable: bool = True) -> None:
         self.images: list[Image] = []
@@ -32,8 +34,9 @@ class Builder:
     async def model_version(self) -> str:
         return self._model_version
 
-    async def build(self, images: Sequence[Image]) -> str:
+    async def build(self, images: Sequence[Image], *, memory: bool = True, template: Image | None = None) -> str:
         self.images += images
+        self.memory, self.template = memory, template
         return MEMORY
 
     async def close(self) -> None:
@@ -48,7 +51,7 @@ def pictures(count: int) -> list[bytes]:
 async def remembered(line: Line, rate: float = 0.1, count: int = 24) -> tuple[Threshold, Builder]:
     builder = Builder(line)
     threshold, _ = await line.calibrator.calibrate(
-        "cam-1", pictures(count), rate, 3600, lambda done, total: None, builder
+        "cam-1", pictures(count), rate, 3600, lambda done, total: None, Comparison(builder)
     )
     for known in (line.inspector._thresholds, line.narrator._thresholds):
         known._known.clear()  # instead of waiting for FRESH_S
@@ -141,11 +144,45 @@ async def test_an_event_is_explained_with_the_memory_that_raised_it(tmp_path: Pa
         assert await known.reference_of(f"default/{MODEL}", CARD) == ""
 
 
+async def test_a_template_is_decoded_as_the_camera_s_frames_and_built_beside_the_memory_or_alone(
+    tmp_path: Path,
+) -> None:
+    async with open_line(tmp_path) as line:
+        line.squares["cam-1"] = 512
+        for memory in (True, False):
+            builder = Builder(line)
+            wanted = Comparison(builder, memory, GOOD)
+            threshold, _ = await line.calibrator.calibrate(
+                "cam-1", pictures(24), 0.1, 3600, lambda done, total: None, wanted
+            )
+            assert threshold.reference_version == MEMORY
+            assert builder.memory is memory
+            assert builder.template is not None
+            assert {one.pixels.shape for one in (*builder.images, builder.template)} == {(512, 512, 3)}
+
+
+async def test_pictures_of_another_size_than_the_template_and_a_bad_template_are_refused(tmp_path: Path) -> None:
+    async with open_line(tmp_path) as line:
+        builder = Builder(line)
+        for template, words, field in (
+            (picture(width=200), r"picture 4: it is 320x240, and the template 200x240", "good_images"),
+            (GOOD[:-30], "the template: ", "template"),
+        ):
+            wanted = Comparison(builder, memory=False, template=template)
+            with pytest.raises(Rejected, match=words) as caught:
+                await line.calibrator.calibrate("cam-1", pictures(24), 0.1, 3600, lambda done, total: None, wanted)
+            assert caught.value.field == field
+        assert builder.images == []
+        assert await line.thresholds.find("cam-1", MODEL) is None
+
+
 async def test_a_memory_that_the_expert_does_not_find_stores_no_threshold(tmp_path: Path) -> None:
     async with open_line(tmp_path) as line:
         builder = Builder(line, reachable=False)
         with pytest.raises(CalibrateAgain, match="calibrate again"):
-            await line.calibrator.calibrate("cam-1", pictures(24), 0.1, 3600, lambda done, total: None, builder)
+            await line.calibrator.calibrate(
+                "cam-1", pictures(24), 0.1, 3600, lambda done, total: None, Comparison(builder)
+            )
         assert await line.thresholds.history("cam-1") == ()
 
 
@@ -153,7 +190,9 @@ async def test_a_memory_is_not_built_with_a_model_that_is_not_served(tmp_path: P
     async with open_line(tmp_path) as line:
         builder = Builder(line, model_version="another")
         with pytest.raises(Misconfigured, match=r"vision\.expert_checkpoint.*another.*is served"):
-            await line.calibrator.calibrate("cam-1", pictures(24), 0.1, 3600, lambda done, total: None, builder)
+            await line.calibrator.calibrate(
+                "cam-1", pictures(24), 0.1, 3600, lambda done, total: None, Comparison(builder)
+            )
         assert builder.images == []
 
 
@@ -163,7 +202,9 @@ async def test_a_bad_picture_is_named_by_its_place_among_all(tmp_path: Path, num
         given = pictures(24)
         given[number - 1] = b"\xff\xd8\xff\xe0 broken"
         with pytest.raises(Rejected, match=rf"picture {number}:"):
-            await line.calibrator.calibrate("cam-1", given, 0.1, 3600, lambda done, total: None, Builder(line))
+            await line.calibrator.calibrate(
+                "cam-1", given, 0.1, 3600, lambda done, total: None, Comparison(Builder(line))
+            )
 
 
 async def test_a_lost_memory_holds_the_frame_back_and_another_model_is_looked_for(tmp_path: Path) -> None:

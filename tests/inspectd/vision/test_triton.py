@@ -27,7 +27,7 @@ from inspectd.stack.plan import Plan
 from inspectd.stack.stack import Stack
 from inspectd.vision.editor import Edit
 from inspectd.vision.explainer import Question
-from inspectd.vision.tensors import expert_inputs, memory_from_tensors, memory_inputs
+from inspectd.vision.tensors import expert_inputs, reference_from_tensors, reference_inputs
 from inspectd.vision.triton import TritonServer
 
 pytestmark = pytest.mark.service("triton")
@@ -64,13 +64,18 @@ def tokens(stack: Services, regions: int = 1) -> RegionTokens:
     return RegionTokens(appearance.astype(np.float16), random.uniform(0.1, 0.5, size=(regions, 5)).astype(np.float32))
 
 
-async def test_frames_are_compared_with_the_memory_that_they_name(server: TritonServer, stack: Services) -> None:
-    from iad_unify.serving.references import MemoryService
+async def test_frames_are_compared_with_the_memory_and_the_template_that_they_name(
+    server: TritonServer, stack: Services
+) -> None:
+    from iad_unify.serving.references import ReferenceService
     from iad_unify.serving.region_expert import RegionExpertService
 
     triton, expert = stack.start("triton"), Path(plan(stack).expert_checkpoint)
     folder = Path(triton.settings()["vision.references"])
-    name = memory_from_tensors(MemoryService(expert, folder).build(memory_inputs([image(seed) for seed in range(6)])))
+    name = reference_from_tensors(
+        ReferenceService(expert, folder).build(reference_inputs([image(seed) for seed in range(6)], template=image(50)))
+    )
+    assert len(name) == 25
     frames = [image(seed) for seed in range(8)]
     asked = [(frame, name if index % 2 else "") for index, frame in enumerate(frames)]
     found = await asyncio.gather(*(server.expert.find_regions(one, LOW, wanted) for one, wanted in asked))

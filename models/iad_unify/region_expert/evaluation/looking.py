@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from iad_unify.data.truth import tight
 from iad_unify.geometry import Letterbox
 from iad_unify.region_expert.evaluation.boxes import Detection
+from iad_unify.region_expert.evaluation.cold_start import Compare
 from iad_unify.region_expert.evaluation.seen import Defect, Seen
 from iad_unify.region_expert.evaluation.subjects import Subject
 from iad_unify.region_expert.inspection import Frame, Inspected, Level, describe, maps, regions
@@ -21,11 +22,19 @@ _MOST_REGIONS = 64
 FAINT = 0.4
 
 
-def look(expert: RegionExpert, subject: Subject, decision: float, proposal: float, square: int = 0) -> Seen:
+def look(
+    expert: RegionExpert,
+    subject: Subject,
+    decision: float,
+    proposal: float,
+    square: int = 0,
+    compare: Compare | None = None,
+) -> Seen:
     """Open and inspect a picture; regions are cut out at `proposal` and count as found from the score `decision` up.
 
-    `square` is the side of the square that it is brought to, pixels; 0 is the expert's input. The map comes back in
-    original pixels. Raises DataError when a file cannot be read, ValueError for a square smaller than the expert's input.
+    `square` is the side of the square that it is brought to, pixels; 0 is the expert's input. With `compare` the map is that
+    of a reference alone, and the expert only describes its regions. The map comes back in original pixels. Raises DataError
+    when a file cannot be read, ValueError for a square smaller than the expert's input.
     """
     case = subject.open()
     height, width = case.rgb.shape[:2]
@@ -36,7 +45,8 @@ def look(expert: RegionExpert, subject: Subject, decision: float, proposal: floa
         template = read_template(case.template, shown, letterbox)
     raw, features = maps(expert, shown[None], None if template is None else template[None])
     frame = Frame(shown, letterbox, features, template)
-    smoothed = smooth(raw[0], letterbox, expert.config.smoothing_px)
+    plane = raw[0] if compare is None else compare(shown, letterbox, case)
+    smoothed = smooth(plane, letterbox, expert.config.smoothing_px)
     level = Level(proposal, 0.0, expert.config.merge_gap_px, _MOST_REGIONS, expert.config.grow_share)
     found = regions(expert, smoothed, frame, level)
     faint = _apart(found, regions(expert, smoothed, frame, level._replace(threshold=proposal * FAINT)))

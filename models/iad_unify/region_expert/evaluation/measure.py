@@ -6,8 +6,9 @@ float32 and the exact figures take as much again: a thousand pictures of 640x640
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from rich.table import Table
 
 from iad_unify.checkpoint import Card, Figure, model_version, read_card, write_card
 from iad_unify.region_expert import model, tiling
-from iad_unify.region_expert.evaluation import breakdown, levels, plots, report, subjects
+from iad_unify.region_expert.evaluation import breakdown, cold_start, levels, plots, report, subjects
+from iad_unify.region_expert.evaluation.cold_start import ColdStart
 from iad_unify.region_expert.evaluation.looking import look
 from iad_unify.region_expert.evaluation.resampling import Resampling, Value
 from iad_unify.region_expert.evaluation.seen import Levels, Seen
@@ -44,31 +46,32 @@ class Order:
     record: bool = False
     plots: Path | None = None
     square: int = 0  # side of the square that pictures are brought to, pixels; 0 is the expert's input
+    cold_start: ColdStart | None = None  # a reference alone, without the decoder
     device: str = "cpu"  # or "auto", a GPU where there is one
 
 
 def evaluate(order: Order, console: Console) -> dict[str, Any]:
     """Measure, print, write the report.
 
-    Raises DataError, CheckpointError, UnfitSquare for one that is smaller than the expert's input, and for recording the
-    figures of another than that in the card.
+    Raises DataError, CheckpointError, UnfitSquare for one that is smaller than the expert's input.
     """
     started = time.monotonic()
     expert = model.load(order.checkpoint)
     square = order.square or expert.config.size
     tiling.tiles(square, expert.config.size)  # refuses before any picture is read
-    if order.record and square != expert.config.size:
-        raise tiling.UnfitSquare(f"the card's figures are those of squares of {expert.config.size} pixels")
     if order.device == "auto" and torch.cuda.is_available():
         expert.to("cuda")
     card = read_card(order.checkpoint)
-    at = levels.of_card(card, order.checkpoint)
+    at = cold_start.LEVELS if order.cold_start else levels.of_card(card, order.checkpoint)
     found = _subjects(order)
+    compare = cold_start.prepare(order.cold_start, expert, found, square) if order.cold_start else None
+    # proposed from the threshold that a card has for it, before any is chosen
+    look_at = partial(look, expert, proposal=at.pixel, square=square, compare=compare)
     if found.chosen_on:
-        held = _look_all(expert, card, square, found.chosen_on, at, "choosing thresholds", console)
+        held = _look_all(look_at, found.chosen_on, at, "choosing thresholds", console)
         at = levels.choose(held, at, f"the {order.thresholds} part")
         del held
-    seen = _look_all(expert, card, square, found.measured, at, "inspecting", console)
+    seen = _look_all(look_at, found.measured, at, "inspecting", console)
     points = report.pooled(seen)
     resampling = Resampling.of([one.group for one in seen], order.resamples)
     values = report.figures(seen, points, at, resampling)
@@ -94,17 +97,9 @@ def _subjects(order: Order) -> Subjects:
 
 
 def _look_all(
-    expert: model.RegionExpert,
-    card: Card,
-    square: int,
-    those: Sequence[Subject],
-    at: Levels,
-    doing: str,
-    console: Console,
+    look_at: Callable[..., Seen], those: Sequence[Subject], at: Levels, doing: str, console: Console
 ) -> list[Seen]:
-    proposal = card.proposal_threshold or 0.0  # `levels.of_card` has refused a card without one
-    watched = track(those, description=doing, console=console)
-    return [look(expert, one, at.decision, proposal, square) for one in watched]
+    return [look_at(one, decision=at.decision) for one in track(those, description=doing, console=console)]
 
 
 def _described(
@@ -120,6 +115,7 @@ def _described(
         "groups": len({one.group for one in seen}),
         "resampled_by": resampling.unit,
         "resamples": order.resamples,
+        "cold_start": order.cold_start,
         "image_score": "maximum of the smoothed map",
         "threshold_source": at.source,
         "decision_threshold": at.decision,
@@ -146,6 +142,7 @@ def _command(order: Order) -> str:
     command = "iad-unify evaluate segmentation --checkpoint FOLDER"
     command += f" --data {order.data if drawn else Path(order.data).name} --out report.json"
     command += f" --square {order.square}" if order.square else ""
+    command += f" --cold-start {order.cold_start}" if order.cold_start else ""
     if drawn:
         return f"{command} --pictures {order.pictures}"
     command += f" --groups groups.json --split {order.split}" if order.groups else ""

@@ -15,6 +15,7 @@ from iad_unify.region_expert.drawn import PROCEDURAL, TEST_STREAM
 
 Mask = NDArray[np.bool_]
 _DRAWN_SIDE_PX = 256
+_LEARNT = "train"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,12 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Subjects:
-    """What is measured, and what thresholds are chosen on (nothing where there is no such part)."""
+    """What is measured, what thresholds are chosen on, and what a reference may learn from (nothing where there is none)."""
 
     measured: Sequence[Subject]
     chosen_on: Sequence[Subject]
     part: str  # the part that is measured, or "all"
+    learnt: Sequence[Subject] = ()  # the train part
 
 
 def drawn(count: int) -> Subjects:
@@ -70,7 +72,9 @@ def of_folder(folder: str, groups: Path | None, part: str, chosen_on: str | None
     if not measured:
         raise DataError(folder, f"no sample in the {part} part")
     held = parts[chosen_on] if chosen_on and divided else []
-    return Subjects([_subject(s) for s in measured], [_subject(s) for s in held], part if divided else "all")
+    learnt = _part(samples, groups, _LEARNT) if divided and _LEARNT not in (part, chosen_on) else []
+    measured_those, held_those, learnt_those = ([_subject(s) for s in some] for some in (measured, held, learnt))
+    return Subjects(measured_those, held_those, part if divided else "all", learnt_those)
 
 
 def _part(samples: Sequence[Sample], groups: Path | None, part: str) -> list[Sample]:

@@ -46,7 +46,7 @@ def boards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _evaluate(checkpoint: Path, data: Path | str, out: Path, **options: Any) -> dict[str, Any]:
     usual: dict[str, Any] = {
         "groups": None, "split": "test", "thresholds": "validation", "pictures": 4, "resamples": 20, "threads": 1,
-        "record": False, "plots": None, "square": 0,
+        "record": False, "plots": None, "square": 0, "cold_start": None,
     }  # fmt: skip
     commands.evaluate(checkpoint=checkpoint, data=str(data), out=out, **usual | options)
 
@@ -123,7 +123,8 @@ def test_a_larger_square_is_measured_in_tiles_and_told(checkpoint: Path, tile_fo
     [
         ({"square": 300}, "not a multiple of 32"),
         ({"square": 224}, "smaller than the expert's input of 256"),
-        ({"square": 320, "record": True}, "the card's figures are those of squares of 256 pixels"),
+        ({"square": 320, "record": True}, "the card keeps the decoder's own figures"),
+        ({"cold_start": "memory", "record": True}, "the card keeps the decoder's own figures"),
     ],
 )
 def test_a_square_that_cannot_be_measured_is_refused_at_once(
@@ -131,6 +132,40 @@ def test_a_square_that_cannot_be_measured_is_refused_at_once(
 ) -> None:
     with pytest.raises(typer.BadParameter, match=words):
         _evaluate(checkpoint, tile_folder, tmp_path / "report.json", **options)
+
+
+def test_a_template_alone_finds_the_boards_defects_that_the_untrained_decoder_does_not(
+    checkpoint: Path, boards: Path, tmp_path: Path
+) -> None:
+    alone = _evaluate(checkpoint, boards, tmp_path / "alone.json", cold_start="template")
+    decoder = _evaluate(checkpoint, boards, tmp_path / "decoder.json")
+    assert (alone["cold_start"], decoder["cold_start"]) == ("template", None)
+    assert "--cold-start template" in alone["command"]
+    assert alone["threshold_source"] == "half of the reference's scale"
+    assert alone["pixel_ap"] > 0.8 > decoder["pixel_ap"]
+
+
+def test_a_memory_alone_learns_from_the_good_pictures_of_the_train_part(
+    checkpoint: Path, tile_folder: Path, tmp_path: Path
+) -> None:
+    split = tmp_path / "groups.json"
+    parts = {"train": range(8), "validation": range(8, 12), "test": range(12, 16)}
+    split.write_text(json.dumps({name: [f"g{group:02d}" for group in groups] for name, groups in parts.items()}))
+    alone = _evaluate(checkpoint, tile_folder, tmp_path / "alone.json", groups=split, cold_start="memory")
+    assert alone["threshold_source"] == "the validation part"
+    assert alone["pixel_auroc"] > 0.95
+    assert alone["image_auroc"] > 0.95
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"), [("memory", "good pictures of 0 groups"), ("template", "0 pictures with a template")]
+)
+def test_a_data_set_without_references_says_what_is_missing(
+    checkpoint: Path, tile_folder: Path, tmp_path: Path, kind: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(typer.Exit):
+        _evaluate(checkpoint, tile_folder, tmp_path / "report.json", cold_start=kind)
+    assert words in capsys.readouterr().out
 
 
 def test_the_card_s_thresholds_can_be_asked_for(
