@@ -21,12 +21,12 @@ TYPES = ("open", "spur")
 
 @pytest.fixture(scope="module")
 def board_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """12 pairs of 160 x 160 pixels, three groups: bright lines with gaps (open) and dark ground with blots (spur)."""
+    """12 pairs of 192 x 192 pixels, three groups: bright lines with gaps (open) and dark ground with blots (spur)."""
     folder = tmp_path_factory.mktemp("boards")
     rng = np.random.default_rng(0)
     rows = []
     for number in range(12):
-        template = np.zeros((160, 160), np.uint8)
+        template = np.zeros((192, 192), np.uint8)
         for line in range(20 + number % 3 * 4, 160, 40):
             template[line : line + 8] = 255
         test = template.copy()
@@ -105,7 +105,7 @@ def test_pixels_of_unknown_truth_do_not_count(board: Sample) -> None:
 
 
 def test_a_template_of_another_size_is_refused(board: Sample, tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "small.png"), np.zeros((80, 160), np.uint8))
+    cv2.imwrite(str(tmp_path / "small.png"), np.zeros((80, 192), np.uint8))
     other = Sample(board.image, None, None, "g", board.boxes, tmp_path / "small.png")
     with pytest.raises(samples.DataError, match="template"):
         open_sample(other, 160, TYPES)
