@@ -57,7 +57,7 @@ def test_what_is_not_on_the_template_scores_highest_and_where_it_is(kept: Golden
 
 def test_a_board_that_merely_moved_and_was_lit_otherwise_is_good(kept: Golden, shipped: model.RegionExpert) -> None:
     highest = [float(scored(kept, shipped, taken(seed)).max()) for seed in range(101, 107)]
-    assert np.median(highest) < 0.4
+    assert np.median(highest) < 0.5
     assert max(highest) < 0.8
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from iad_unify.catalog import DEFECT_EDITOR
+from iad_unify.catalog import APPEARANCE_ROWS, DEFECT_EDITOR
 from iad_unify.checkpoint import Card, CheckpointError, UntrainedHead, model_version, write_card
 from iad_unify.defect_editor.config import EditorConfig
 from iad_unify.defect_editor.flow import FlowEditor
@@ -49,7 +49,7 @@ def request(**changes: Any) -> dict[str, np.ndarray]:
         "IMAGE": rng.integers(0, 256, (60, 90, 3), dtype=np.uint8),
         "MASK": mask,
         "DEFECT_TYPE": np.array([b"scratch"], dtype=object),
-        "APPEARANCE": np.zeros((0, 2, TOKEN_DIM), np.float16),
+        "APPEARANCE": np.zeros((0, APPEARANCE_ROWS, TOKEN_DIM), np.float16),
         "GEOMETRY": np.zeros((0, 5), np.float32),
         "SEED": np.array([3], np.int64),
         "STEPS": np.array([2], np.int32),
@@ -61,7 +61,7 @@ def request(**changes: Any) -> dict[str, np.ndarray]:
 def reference(count: int) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(1)
     return {
-        "APPEARANCE": rng.standard_normal((count, 2, TOKEN_DIM)).astype(np.float16),
+        "APPEARANCE": rng.standard_normal((count, APPEARANCE_ROWS, TOKEN_DIM)).astype(np.float16),
         "GEOMETRY": rng.random((count, 5)).astype(np.float32),
     }
 
@@ -123,7 +123,7 @@ def test_optional_tensors_may_be_left_out(service: DefectEditorService) -> None:
         ("DEFECT_TYPE", np.array([], dtype=object)),
         ("STEPS", np.array([0], np.int32)),
         ("GUIDANCE", np.array([np.nan], np.float32)),
-        ("APPEARANCE", np.zeros((2, 2, TOKEN_DIM), np.float16)),
+        ("APPEARANCE", np.zeros((2, APPEARANCE_ROWS, TOKEN_DIM), np.float16)),
         ("APPEARANCE", np.zeros((1, 2), np.float16)),
     ],
 )
