@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1500, help="of training in each arm")
     parser.add_argument("--folds", help="only these, such as 0,3")
     parser.add_argument("--seeds", type=int, default=3, help="of fold 0")
+    parser.add_argument("--workers", type=int, default=0, help="processes that make batches beside the training")
     parser.add_argument("--list", action="store_true", help="the table of what is finished; train nothing")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
@@ -99,9 +100,9 @@ def carry_out(options: argparse.Namespace, arm: Arm) -> None:
     if not (arm.folder / "card.json").is_file():
         resume = ("--resume",) if (arm.folder / "state" / "state.pt").is_file() else ()
         run("train", "region-expert", *common, *KINDS[options.kind], "--config", "tiny", "--steps",
-            str(options.steps), "--seed", str(arm.seed), "--out", str(arm.folder), *resume)  # fmt: skip
-    run("evaluate", "segmentation", "--checkpoint", str(arm.folder), *common, "--out", str(arm.report),
-        "--plots", str(arm.folder / "plots"))  # fmt: skip
+            str(options.steps), "--workers", str(options.workers), "--seed", str(arm.seed), "--out", str(arm.folder), *resume)  # fmt: skip
+    run("evaluate", "segmentation", "--checkpoint", str(arm.folder), *common, "--device", "auto",
+        "--out", str(arm.report), "--plots", str(arm.folder / "plots"))  # fmt: skip
 
 
 def run(*arguments: str) -> None:
