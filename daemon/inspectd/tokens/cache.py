@@ -11,7 +11,7 @@ class TokenKey:
     """Everything that the findings depend on."""
 
     sha256: str  # of the encoded frame
-    model_version: str
+    model_version: str  # names a square larger than the expert's input too
     proposal: float  # proposal threshold
     reference_version: str = ""
 
