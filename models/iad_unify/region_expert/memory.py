@@ -2,6 +2,13 @@
 
 After PatchCore (arXiv 2106.08265) and AnomalyDINO (arXiv 2405.14529). It needs good pictures of one camera and product
 and no training. It knows nothing of thresholds, regions or defect types.
+
+What was tried on two folds of magnetic tiles and left out, as image AUROC and pixel AP of each fold, against 0.58, 0.039
+and 0.76, 0.046 of the first shipped detail branch as it is: its patches whitened by the covariance of the good ones 0.61,
+0.037 and 0.71, 0.051; their Mahalanobis distance (PaDiM) 0.57, 0.031 and 0.63, 0.045; only what a ridge regression cannot
+tell from patches three and six cells away, whitened, 0.57, 0.047 and 0.73, 0.053. Multi-scale derivatives of the locally
+normalised grey picture, whitened, in place of the detail branch 0.61, 0.034 and 0.80, 0.074; their distances divided by
+those among good patches 0.49, 0.028 and 0.55, 0.049. None is better in both figures on both folds.
 """
 
 import hashlib
