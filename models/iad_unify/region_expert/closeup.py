@@ -8,12 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from iad_unify.region_expert.decoder import conv
+
 #: Side of a window as the network sees it, pixels.
 WINDOW_PX = 64
 #: Room that a window leaves around its region, pixels of the square.
 ROOM_PX = 12
 _WIDTHS = (16, 32, 64)
-_NORM_GROUPS = 8
 
 
 class CloseLook(nn.Module):
@@ -27,7 +28,7 @@ class CloseLook(nn.Module):
         channels = 4 + (6 if template else 0)
         stages: list[nn.Module] = []
         for inputs, outputs in zip((channels, *_WIDTHS), _WIDTHS, strict=False):
-            stages += [_conv(inputs, outputs, stride=2), _conv(outputs, outputs), _conv(outputs, outputs)]
+            stages += [conv(inputs, outputs, stride=2), conv(outputs, outputs), conv(outputs, outputs)]
         self.layers = nn.Sequential(*stages)
         # the mean over the window, and the mean over the region in it
         self.head = nn.Sequential(nn.Linear(2 * _WIDTHS[-1], token_dim), nn.LayerNorm(token_dim))
@@ -83,9 +84,3 @@ def _box(masks: Tensor) -> tuple[Tensor, Tensor]:
     first = torch.where(profiles, line, float(size)).amin(dim=2)
     last = torch.where(profiles, line, -1.0).amax(dim=2) + 1
     return first.clamp_max(size - 1), torch.maximum(last, first.clamp_max(size - 1) + 1)
-
-
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False), nn.GroupNorm(_NORM_GROUPS, outputs), nn.ReLU(inplace=True)
-    )
