@@ -275,7 +275,7 @@ ENGLISH = Lexicon(
     alternatives=frozenset({"or", "possibly", "perhaps", "maybe"}),
     joints=frozenset(
         {"and", "with", "but", "while", "whereas", "plus", "alongside", "beside", "as well as", "together with", "&"}
-        | {"next to"}
+        | {"next to", "except", "except for", "apart from", "other than"}
     ),
     absences=frozenset(
         {

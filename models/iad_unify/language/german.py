@@ -225,7 +225,9 @@ GERMAN = Lexicon(
         )
     ),
     alternatives=_spellings(listed("oder | möglicherweise | vielleicht | eventuell | beziehungsweise | bzw")),
-    joints=_spellings(listed("und | mit | aber | sondern | während | sowie | plus | neben | & | zusammen mit | dazu")),
+    joints=_spellings(
+        listed("außer | und | mit | aber | sondern | während | sowie | plus | neben | & | zusammen mit | dazu")
+    ),
     ignored=_spellings(
         listed(
             "nicht nur | ein wenig | ein bisschen | größer als | kleiner als | im bereich | in dem bereich | "

@@ -142,6 +142,8 @@ def test_no_defect_is_said_in_many_ways(text: str) -> None:
         "가운데에 긁힘이 있습니다. 결함이 더 없습니다.",
         "中央有划痕。没有其他缺陷。",
         "Ein Kratzer in der Mitte. Keine weiteren Defekte.",
+        "Keine weiteren Defekte außer einem Kratzer in der Mitte.",
+        "No further defects apart from a scratch in the center.",
     ],
 )
 def test_no_other_defect_denies_nothing_that_was_named(text: str) -> None:
