@@ -6,6 +6,7 @@ mask then is: place, size and number never run out of variety, though the looks 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,12 @@ from iad_unify.explainer.prompt import Question
 from iad_unify.explainer.rewording import opened, wordings
 from iad_unify.explainer.sightings import Regions, Sighting
 from iad_unify.explainer.training import Example
-from iad_unify.geometry import cell_shares_of_window, geometry_of_box
+from iad_unify.geometry import CELLS, cell_shares_of_window, geometry_of_box
 from iad_unify.language import questions
-from iad_unify.language.facts import Facts, RegionFact, likely_types, probabilities_of
-from iad_unify.language.questions import QuestionKind
+from iad_unify.language.facts import SIZES, Facts, RegionFact, likely_types, probabilities_of, shapes_of
+from iad_unify.language.questions import DESCRIPTIONS, QuestionKind
+from iad_unify.language.speech import VOICES
+from iad_unify.language.voices.voice import Said
 from iad_unify.masks import decode_window
 from iad_unify.types import DEFECT_TYPES, UNKNOWN
 
@@ -47,13 +50,14 @@ class Region:
     width: int  # of the frame, pixels
     height: int
     types: tuple[tuple[str, float], ...]  # what may be said of it, the best first
+    shapes: tuple[str, ...]
 
     def placed(self, x: float, y: float, width: int, height: int) -> tuple[RegionFact, NDArray[np.float32]]:
         """Its fact and geometry [5] with its window at (x, y) of a frame."""
         rows, columns = self.window.shape
         area = int(np.count_nonzero(self.window))
         shares = cell_shares_of_window(self.window, int(x), int(y), width, height)
-        fact = RegionFact(self.types, tuple(shares.tolist()), area / (width * height))
+        fact = RegionFact(self.types, tuple(shares.tolist()), area / (width * height), shapes=self.shapes)
         return fact, geometry_of_box(int(x), int(y), columns, rows, area, width, height)
 
 
@@ -83,13 +87,21 @@ class Corpus:
         scene = self._one_region(rng) if simple else self._scene(rng)
         kind = SIMPLE_KINDS[int(rng.integers(len(SIMPLE_KINDS)))] if simple else None
         facts, geometry = _arranged(scene, rng)
-        asked = questions.example(facts, rng, kind, wordings=self._wordings)
-        text = asked.question if asked.question == questions.ALERT_QUESTION else opened(asked.question, rng)
+        asked = self._asked(facts, rng, kind)
+        text = asked.question if _as_it_is(asked) else opened(asked.question, rng)
         if not scene:
             return Example(Question(text, self._no_appearance, np.zeros((0, 5), np.float32)), asked.answer)
         looks = np.stack([region.appearance for region in scene])
         looks = looks + rng.normal(0, APPEARANCE_NOISE, looks.shape).astype(np.float32) * self._deviation
         return Example(Question(text, looks, geometry), asked.answer)
+
+    def _asked(self, facts: Facts, rng: np.random.Generator, kind: QuestionKind | None) -> questions.Example:
+        """A question of the kind; in the simple part of the run, which has a kind, English only."""
+        if kind is not None:
+            return questions.example(facts, rng, kind, wordings=self._wordings)
+        drawn = questions.drawn_kind(rng)
+        language = questions.drawn_language(rng) if drawn is QuestionKind.DESCRIBE else "en"
+        return questions.example(facts, rng, drawn, wordings=self._wordings, language=language)
 
     def _one_region(self, rng: np.random.Generator) -> list[Region]:
         scene = self._oracle[int(rng.integers(len(self._oracle)))]
@@ -129,6 +141,11 @@ def _arranged(scene: Sequence[Region], rng: np.random.Generator) -> tuple[Facts,
     return Facts(tuple(fact for fact, _ in placed)), np.stack([geometry for _, geometry in placed])
 
 
+def _as_it_is(asked: questions.Example) -> bool:
+    """Whether the question must not be reworded: the daemon's own, and those in other languages than the openings'."""
+    return asked.language != "en" or asked.question == questions.ALERT_QUESTION
+
+
 def _regions(regions: Regions, drawn: bool) -> list[Region]:
     found = []
     for index, rle in enumerate(regions.rles[:MAX_PROMPT_REGIONS]):
@@ -136,7 +153,7 @@ def _regions(regions: Regions, drawn: bool) -> list[Region]:
         slug = regions.drawn_types[index]
         types = ((slug, 1.0),) if drawn else spoken_types(slug, regions.type_logits[index])
         looks = regions.appearance[index].astype(np.float32)
-        found.append(Region(looks, window, x, y, rle.width, rle.height, types))
+        found.append(Region(looks, window, x, y, rle.width, rle.height, types, shapes_of(window)))
     return found
 
 
@@ -153,7 +170,17 @@ def spoken_types(drawn: str, logits: NDArray[np.float32]) -> tuple[tuple[str, fl
 
 
 def sentences(corpus: Corpus, rng: np.random.Generator) -> Iterator[str]:
-    """Texts for the tokenizer: questions and answers of the corpus."""
+    """Texts for the tokenizer: questions and answers of the corpus, and what each language says of every defect.
+
+    The latter, so that an alert takes few tokens in each, whatever the drawings show.
+    """
     for example in corpus.draw(rng, TOKENIZER_EXAMPLES):
         yield example.question.text
         yield example.answer
+    for language, voice in VOICES.items():
+        asked = cycle(DESCRIPTIONS[language][0] if language in DESCRIPTIONS else (voice.question,))
+        yield from voice.nothing
+        for slug, size, cell in product(DEFECT_TYPES, SIZES, CELLS):
+            defect = Said(slug, size, cell, int(rng.integers(3)))
+            count = int(rng.integers(2, MAX_PROMPT_REGIONS + 1))
+            yield from (next(asked), *voice.single(defect), *voice.several(count, defect))

@@ -3,7 +3,7 @@
 Modes: `oracle` (drawn defects as regions, drawn types as truth), `predicted` (the expert's proposals; truth is the
 proposal's own mask and the expert's likely types, as in the daemon), `drawn` (the same answers about the strongest
 proposal, held against the defect that was drawn there), `none` (no region: a floor). Paraphrases are those never
-trained on. Intervals are percentiles of a bootstrap over drawings.
+trained on; descriptions and alert sentences are asked in every language. Intervals are percentiles of a bootstrap over drawings.
 """
 
 import json
@@ -25,8 +25,9 @@ from iad_unify.explainer.storage import load
 from iad_unify.language import facts as measured
 from iad_unify.language.claims import parse
 from iad_unify.language.facts import Facts, fact_of_rle, facts_of
-from iad_unify.language.questions import ALERT_QUESTION, Example, QuestionKind, example, examples
+from iad_unify.language.questions import Example, QuestionKind, example, examples
 from iad_unify.language.scoring import scores
+from iad_unify.language.speech import VOICES
 from iad_unify.language.verify import verify
 from iad_unify.masks import decode
 from iad_unify.types import DEFECT_TYPES, UNKNOWN
@@ -62,6 +63,7 @@ class Asked:
     example: Example | None  # None: the alert sentence
     truth: Facts
     drawn: Example | None = None  # the same question about the drawn defect
+    language: str = "en"  # of the alert sentence
     answer: str = ""
 
 
@@ -114,13 +116,19 @@ def _questions(frame: int, sighting: Sighting, seed: int) -> Iterator[Asked]:
             yield Asked(frame, "oracle", _asking(one.question, oracle), one, truth)
             if one.kind in (QuestionKind.TYPE, QuestionKind.LOCATION, QuestionKind.SIZE, QuestionKind.COUNT):
                 yield Asked(frame, "none", _asking(one.question, _limited(oracle, 0)), one, truth)
-        yield Asked(frame, "oracle", _asking(ALERT_QUESTION, oracle), None, truth)
+        yield from _alerts(frame, "oracle", oracle, truth)
     facts = facts_of(predicted.rles, predicted.type_logits, (*DEFECT_TYPES, UNKNOWN))
     if facts.regions:
         for one in examples(facts, rng, held_out=True):
             yield Asked(frame, "predicted", _asking(one.question, predicted), one, facts)
         yield from _about_the_strongest(frame, oracle, predicted, truth, rng)
-        yield Asked(frame, "predicted", _asking(ALERT_QUESTION, predicted), None, facts)
+        yield from _alerts(frame, "predicted", predicted, facts)
+
+
+def _alerts(frame: int, mode: str, regions: Regions, truth: Facts) -> Iterator[Asked]:
+    """What the daemon asks of every event, in each language."""
+    for language, voice in VOICES.items():
+        yield Asked(frame, mode, _asking(voice.question, regions), None, truth, language=language)
 
 
 def _about_the_strongest(
@@ -161,12 +169,15 @@ def _report(order: Order, asked: Sequence[Asked], seen: Sequence[Sighting]) -> d
             tallies["drawn_found"].add(frame, sighting.predicted.drawn_types[:1] not in ((), (UNKNOWN,)))
     for one in asked:
         if one.example is None:
-            claims = parse(one.answer, question=one.question.text)
+            claims = parse(one.answer, language=one.language)
             told = bool(claims.asserted) and any(mention.defect_types for mention in claims.asserted)
-            tallies[f"{one.mode}_alert_not_contradicted"].add(one.frame, told and not verify(claims, one.truth))
+            tallies[f"{one.mode}_alert_{_suffix(one.language)}not_contradicted"].add(
+                one.frame, told and not verify(claims, one.truth)
+            )
             continue
         for aspect, right in scores(one.example, one.answer).items():
             kind = "" if one.example.kind.value == aspect else f"{one.example.kind.value}_"
+            kind += _suffix(one.example.language)
             name = f"{one.mode}_{kind}{aspect}"
             tallies[name].add(one.frame, right)
             if aspect == "location" and one.example.gold.cell_share >= CLEAR_CELL:
@@ -184,6 +195,11 @@ def _report(order: Order, asked: Sequence[Asked], seen: Sequence[Sighting]) -> d
             for one in sorted(asked, key=lambda one: (one.frame, one.mode))[:200]
         ],
     }
+
+
+def _suffix(language: str) -> str:
+    """Figures of English have no language in their name."""
+    return "" if language == "en" else f"{language}_"
 
 
 def _said(one: Asked) -> str:

@@ -22,8 +22,10 @@ _LATIN_WORD = re.compile(r"[A-Za-zÄÖÜäöüß]+")
 _WORD = re.compile(r"[a-zäöüß']+")
 #: Short words of the two languages in Latin script.
 _SHORT = {
-    "en": "a an the is are was of to at on there and it this that what which how where with i you does do has",
-    "de": "der die das den dem des ist sind im am und es ein eine einen liegt gibt auf zu wo wie was welche ich sich",
+    "en": "a an the is are was of to at on there and it this that what which how where with i you does do has "
+    "why see me tell say please describe be been",
+    "de": "der die das den dem des ist sind im am und es ein eine einen liegt gibt auf zu wo wie was welche ich sich "
+    "du sie wir siehst sehe nicht diesem dieses dieser warum wurde hier bitte nenne beschreibe auch noch",
 }
 
 

@@ -238,7 +238,18 @@ ENGLISH = Lexicon(
             "looks good",
             "looks normal",
         }
-        | {"is normal", "undamaged", "is intact", "fault free", "is clean", "no anomalous region", "nothing wrong"}
+        | {
+            "is normal",
+            "undamaged",
+            "is intact",
+            "fault free",
+            "is clean",
+            "no anomalous region",
+            "nothing wrong",
+            "does not differ",
+            "no difference",
+            "looks like the reference",
+        }
     ),
     refusals=frozenset(
         {

@@ -6,29 +6,28 @@ Paraphrases are split: those for tests are never trained on. Every answer is mad
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 
-from iad_unify.language import answers
+from iad_unify.language import answers, speech
 from iad_unify.language.facts import Facts, RegionFact
+from iad_unify.language.paraphrases import ALERT_QUESTION, DESCRIPTIONS, PARAPHRASES, QuestionKind
+from iad_unify.language.speech import pick
 from iad_unify.language.wording import noun
 from iad_unify.types import DEFECT_TYPES, UNKNOWN
 
-#: What the daemon asks of every event: one sentence with type, location, size and count.
-ALERT_QUESTION = "Describe the defects in one sentence: type, location, size and count."
-
-
-class QuestionKind(StrEnum):
-    """What a question asks for."""
-
-    DESCRIBE = "describe"
-    TYPE = "type"
-    LOCATION = "location"
-    COUNT = "count"
-    SIZE = "size"
-    EXISTENCE = "existence"
-    ILL_POSED = "ill_posed"  # regions cannot tell: the right answer is to say so
+__all__ = [
+    "ALERT_QUESTION",
+    "DESCRIPTIONS",
+    "PARAPHRASES",
+    "Example",
+    "Gold",
+    "QuestionKind",
+    "drawn_kind",
+    "drawn_language",
+    "example",
+    "examples",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,8 @@ class Gold:
     count: int | None = None
     exists: bool | None = None
     refusal: bool = False
+    shapes: tuple[str, ...] | None = None  # each is right
+    region: int | None = None  # its number, from 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,107 +53,30 @@ class Example:
     question: str
     answer: str
     gold: Gold
+    language: str = "en"
 
-
-#: Per kind: paraphrases for training and, never trained on, for tests. `{region}` is the region that is meant,
-#: `{noun}` and `{nouns}` a defect type.
-PARAPHRASES: dict[QuestionKind, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    QuestionKind.DESCRIBE: (
-        (
-            ALERT_QUESTION,
-            "Describe the defects.",
-            "What is wrong with this part?",
-            "Summarise what was found.",
-            "Give a short report on the defects.",
-            "Write one alert sentence for the operator.",
-            "What do you see?",
-            "Explain the alarm.",
-        ),
-        ("Tell me briefly what is wrong here.", "Report the findings in one sentence.", "Why was this part flagged?"),
-    ),
-    QuestionKind.TYPE: (
-        (
-            "What type of defect is {region}?",
-            "What kind of defect is {region}?",
-            "Name the type of {region}.",
-            "Which defect type is {region}?",
-            "How would you classify {region}?",
-            "What is {region}?",
-            "Identify {region}.",
-        ),
-        ("Which category does {region} belong to?", "What sort of flaw is {region}?", "Say what {region} is."),
-    ),
-    QuestionKind.LOCATION: (
-        (
-            "Where is {region}?",
-            "Where does {region} lie?",
-            "In which part of the image is {region}?",
-            "Give the location of {region}.",
-            "Locate {region}.",
-            "At which position is {region}?",
-            "Which cell of a 3x3 grid holds {region}?",
-        ),
-        ("Whereabouts is {region}?", "What is the position of {region}?", "Point out where {region} lies."),
-    ),
-    QuestionKind.SIZE: (
-        (
-            "How big is {region}?",
-            "How large is {region}?",
-            "What is the size of {region}?",
-            "What size is {region}?",
-            "Is {region} small, medium or large?",
-            "Give the size of {region}.",
-        ),
-        ("How extensive is {region}?", "Which size class does {region} have?", "Judge the size of {region}."),
-    ),
-    QuestionKind.COUNT: (
-        (
-            "How many defects are there?",
-            "How many defects do you see?",
-            "Count the defects.",
-            "What is the number of defects?",
-            "How many flaws does the part have?",
-            "Give the number of anomalies.",
-        ),
-        ("How many anomalies were found?", "In total, how many defects?", "Tell me the defect count."),
-    ),
-    QuestionKind.EXISTENCE: (
-        (
-            "Is there a {noun}?",
-            "Do you see any {nouns}?",
-            "Is a {noun} visible?",
-            "Does the part have a {noun}?",
-            "Are there any {nouns}?",
-            "Can you find a {noun}?",
-        ),
-        ("Has the part got a {noun}?", "Any {nouns} here?", "Would you say that there is a {noun}?"),
-    ),
-    QuestionKind.ILL_POSED: (
-        (
-            "What is the serial number?",
-            "Which machine made this defect?",
-            "How much does the repair cost?",
-            "What is the temperature of the part?",
-            "Who made this part?",
-            "How deep is it in millimeters?",
-            "When did this happen?",
-            "Where is region {beyond}?",
-            "What is region {beyond}?",
-        ),
-        ("What does the part weigh?", "Which worker is to blame?", "How large is region {beyond}?"),
-    ),
-}
 
 #: How often each kind is drawn for training; describing comes most, it is what every event needs.
 WEIGHTS: dict[QuestionKind, float] = {
-    QuestionKind.DESCRIBE: 0.4,
-    QuestionKind.TYPE: 0.13,
-    QuestionKind.LOCATION: 0.13,
-    QuestionKind.COUNT: 0.1,
-    QuestionKind.SIZE: 0.1,
-    QuestionKind.EXISTENCE: 0.1,
-    QuestionKind.ILL_POSED: 0.04,
+    QuestionKind.DESCRIBE: 0.42,
+    QuestionKind.TYPE: 0.1,
+    QuestionKind.LOCATION: 0.1,
+    QuestionKind.COUNT: 0.08,
+    QuestionKind.SIZE: 0.07,
+    QuestionKind.SHAPE: 0.05,
+    QuestionKind.EXISTENCE: 0.06,
+    QuestionKind.REFER: 0.03,
+    QuestionKind.POINT: 0.02,
+    QuestionKind.COMPARE: 0.02,
+    QuestionKind.ILL_POSED: 0.05,
 }
+#: How often a description is drawn in each language; the other kinds are asked in English only.
+LANGUAGE_WEIGHTS: dict[str, float] = {"en": 0.46, "ko": 0.18, "zh": 0.18, "de": 0.18}
+#: Kinds that a frame without a region cannot answer.
+_OF_A_REGION = (
+    *(QuestionKind.TYPE, QuestionKind.LOCATION, QuestionKind.SIZE),
+    *(QuestionKind.SHAPE, QuestionKind.REFER, QuestionKind.POINT),
+)
 
 
 def example(
@@ -162,51 +86,111 @@ def example(
     *,
     held_out: bool = False,
     wordings: Mapping[QuestionKind, Sequence[str]] | None = None,
+    language: str = "en",
 ) -> Example:
     """A question about these regions with a true answer, in words drawn from `rng`.
 
-    Without a `kind` one is drawn by `WEIGHTS`. `held_out` takes the test paraphrases, `wordings` others than ours. A
-    frame without a region gets questions that it can answer: type, location and size become a description.
+    Without a `kind` one is drawn by `WEIGHTS`. `held_out` takes the test paraphrases, `wordings` others than ours for
+    English. In another `language` it is a description, whatever the kind. Facts that cannot answer a kind get another
+    question: without a region, or one that can be pointed at, or a measured shape, it becomes a description.
     """
-    chosen = kind if kind is not None else _drawn_kind(rng)
-    if not facts.regions and chosen in (QuestionKind.TYPE, QuestionKind.LOCATION, QuestionKind.SIZE):
+    chosen = kind if kind is not None else drawn_kind(rng)
+    if language != "en":
+        return _describe(facts, rng, pick(rng, DESCRIPTIONS[language][1 if held_out else 0]), language)
+    if not _answerable(chosen, facts):
         chosen = QuestionKind.DESCRIBE
-    text = _pick(rng, wordings[chosen] if wordings is not None else PARAPHRASES[chosen][1 if held_out else 0])
+    text = pick(rng, wordings[chosen] if wordings is not None else PARAPHRASES[chosen][1 if held_out else 0])
     return _MAKERS[chosen](facts, rng, text)
 
 
 def examples(facts: Facts, rng: np.random.Generator, *, held_out: bool = False) -> tuple[Example, ...]:
-    """One example of every kind that the facts can answer, for an evaluation."""
-    made = (example(facts, rng, kind, held_out=held_out) for kind in QuestionKind)
-    return tuple(one for one, kind in zip(made, QuestionKind, strict=True) if one.kind is kind)
+    """One example of every kind that the facts can answer, and a description in every other language."""
+    kinds = [kind for kind in QuestionKind if _answerable(kind, facts)]
+    english = [example(facts, rng, kind, held_out=held_out) for kind in kinds]
+    others = [example(facts, rng, QuestionKind.DESCRIBE, held_out=held_out, language=one) for one in DESCRIPTIONS]
+    return (*english, *others)
 
 
-def _drawn_kind(rng: np.random.Generator) -> QuestionKind:
+def drawn_language(rng: np.random.Generator) -> str:
+    """A language by `LANGUAGE_WEIGHTS`."""
+    return str(rng.choice(list(LANGUAGE_WEIGHTS), p=list(LANGUAGE_WEIGHTS.values())))
+
+
+def _answerable(kind: QuestionKind, facts: Facts) -> bool:
+    if kind is QuestionKind.SHAPE:
+        return any(region.shapes for region in facts.regions)
+    if kind is QuestionKind.POINT:
+        return bool(_pointed(facts))
+    return bool(facts.regions) or kind not in _OF_A_REGION
+
+
+def _pointed(facts: Facts) -> list[int]:
+    """Regions that surely have a type which no other may have."""
+    possible = [set(region.likely) for region in facts.regions]
+    return [
+        index
+        for index, region in enumerate(facts.regions)
+        if len(region.likely) == 1
+        and region.defect_type != UNKNOWN
+        and sum(region.defect_type in types for types in possible) == 1
+    ]
+
+
+def drawn_kind(rng: np.random.Generator) -> QuestionKind:
+    """A kind by `WEIGHTS`."""
     kinds = tuple(WEIGHTS)
     return kinds[int(rng.choice(len(kinds), p=np.array([WEIGHTS[kind] for kind in kinds])))]
 
 
-def _pick(rng: np.random.Generator, choices: Sequence[str]) -> str:
-    return choices[int(rng.integers(len(choices)))]
-
-
-def _subject(facts: Facts, rng: np.random.Generator) -> tuple[RegionFact, str]:
+def _subject(
+    facts: Facts, rng: np.random.Generator, fit: Callable[[RegionFact], bool] = lambda region: True
+) -> tuple[RegionFact, str]:
     """A region and how a question refers to it: by number, or as the defect or the strongest when that is clear."""
-    index = int(rng.integers(len(facts.regions)))
+    fitting = [index for index, region in enumerate(facts.regions) if fit(region)]
+    index = fitting[int(rng.integers(len(fitting)))]
     names = [f"region {index + 1}", f"defect {index + 1}"]
     if len(facts.regions) == 1:
         names += ["the defect", "the anomaly", "it"]
     elif index == 0:
         names += ["the strongest defect", "the strongest region"]
-    return facts.regions[index], _pick(rng, names)
+    return facts.regions[index], pick(rng, names)
 
 
-def _describe(facts: Facts, rng: np.random.Generator, text: str) -> Example:
+def _describe(facts: Facts, rng: np.random.Generator, text: str, language: str = "en") -> Example:
+    answer = speech.description(facts, rng, language)
+    return Example(QuestionKind.DESCRIBE, text, answer, _described(facts), language)
+
+
+def _described(facts: Facts) -> Gold:
     if not facts.regions:
-        return Example(QuestionKind.DESCRIBE, text, _pick(rng, answers.NOTHING), Gold(count=0, exists=False))
+        return Gold(count=0, exists=False)
     first = facts.regions[0]
-    gold = Gold(first.likely, first.cell, first.cell_share, first.size, len(facts.regions), True)
-    return Example(QuestionKind.DESCRIBE, text, answers.description(facts, rng), gold)
+    return Gold(first.likely, first.cell, first.cell_share, first.size, len(facts.regions), True)
+
+
+def _compare(facts: Facts, rng: np.random.Generator, text: str) -> Example:
+    return Example(QuestionKind.COMPARE, text, answers.compared(facts, rng), _described(facts))
+
+
+def _refer(facts: Facts, rng: np.random.Generator, text: str) -> Example:
+    index = int(rng.integers(len(facts.regions)))
+    region = facts.regions[index]
+    name = pick(rng, (f"region {index + 1}", f"defect {index + 1}"))
+    gold = Gold(region.likely, region.cell, region.cell_share, region.size)
+    return Example(QuestionKind.REFER, text.format(region=name), answers.of_region(index + 1, region, rng), gold)
+
+
+def _point(facts: Facts, rng: np.random.Generator, text: str) -> Example:
+    possible = _pointed(facts)
+    index = possible[int(rng.integers(len(possible)))]
+    question = text.format(noun=noun(facts.regions[index].defect_type))
+    return Example(QuestionKind.POINT, question, answers.of_number(index + 1, rng), Gold(region=index + 1))
+
+
+def _shape(facts: Facts, rng: np.random.Generator, text: str) -> Example:
+    region, name = _subject(facts, rng, lambda one: bool(one.shapes))
+    answer = answers.of_shape(region, rng)
+    return Example(QuestionKind.SHAPE, text.format(region=name), answer, Gold(shapes=region.shapes))
 
 
 def _type(facts: Facts, rng: np.random.Generator, text: str) -> Example:
@@ -239,15 +223,18 @@ def _existence(facts: Facts, rng: np.random.Generator, text: str) -> Example:
         region = sure[int(rng.integers(len(sure)))]
         slug, answer = region.defect_type, answers.yes(region, rng)
     else:
-        region, slug = None, _pick(rng, absent or list(DEFECT_TYPES))
+        region, slug = None, pick(rng, absent or list(DEFECT_TYPES))
         answer = answers.no(slug, rng)
     question = text.format(noun=noun(slug), nouns=noun(slug, 2))
     return Example(QuestionKind.EXISTENCE, question, answer, Gold(exists=region is not None))
 
 
 def _ill_posed(facts: Facts, rng: np.random.Generator, text: str) -> Example:
-    question = text.format(beyond=len(facts.regions) + int(rng.integers(1, 4)))
-    return Example(QuestionKind.ILL_POSED, question, _pick(rng, answers.REFUSALS), Gold(refusal=True))
+    absent = [slug for slug in DEFECT_TYPES if not any(slug in region.likely for region in facts.regions)]
+    slug = pick(rng, absent or list(DEFECT_TYPES))
+    question = text.format(beyond=len(facts.regions) + int(rng.integers(1, 4)), absent=noun(slug))
+    answer = answers.nowhere(slug, rng) if "{absent}" in text and absent else pick(rng, answers.REFUSALS)
+    return Example(QuestionKind.ILL_POSED, question, answer, Gold(refusal=True))
 
 
 _MAKERS: dict[QuestionKind, Callable[[Facts, np.random.Generator, str], Example]] = {
@@ -255,6 +242,10 @@ _MAKERS: dict[QuestionKind, Callable[[Facts, np.random.Generator, str], Example]
     QuestionKind.TYPE: _type,
     QuestionKind.LOCATION: _location,
     QuestionKind.SIZE: _size,
+    QuestionKind.SHAPE: _shape,
+    QuestionKind.REFER: _refer,
+    QuestionKind.POINT: _point,
+    QuestionKind.COMPARE: _compare,
     QuestionKind.COUNT: _count,
     QuestionKind.EXISTENCE: _existence,
     QuestionKind.ILL_POSED: _ill_posed,

@@ -12,11 +12,11 @@ def correct(example: Example, answer: str) -> bool:
 
 
 def scores(example: Example, answer: str) -> dict[str, bool]:
-    """Per asked aspect (type, location, size, count, exists, refusal) whether the answer is right; never empty.
+    """Per asked aspect (type, location, size, shape, region, count, exists, refusal) whether the answer is right; never empty.
 
     A description of several defects is scored on its count and on the defect that it names first.
     """
-    claims = parse(answer, question=example.question)
+    claims = parse(answer, question=example.question, language=example.language)
     gold = example.gold
     if gold.refusal:
         return {"refusal": claims.refused}
@@ -49,6 +49,10 @@ def _aspects(gold: Gold, claims: Claims) -> dict[str, bool]:
         found["location"] = places[:1] == ((gold.cell,),) and (len(places) == 1 or not single)
     if gold.size is not None:
         found["size"] = (claims.size if single or first is None else first.size) == gold.size
+    if gold.shapes is not None:
+        found["shape"] = claims.shape in gold.shapes
+    if gold.region is not None:
+        found["region"] = {mention.region for mention in claims.asserted} == {gold.region}
     if gold.count is not None:
         found["count"] = _count(claims) == gold.count
     return found

@@ -1,21 +1,36 @@
 """Every answer of the corpus is true of the geometry that the explainer is given with it."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 
-from iad_unify.explainer.corpus import Corpus, spoken_types
+from iad_unify.catalog import MAX_REGIONS
+from iad_unify.explainer.corpus import Corpus, sentences, spoken_types
 from iad_unify.explainer.rewording import wordings
 from iad_unify.explainer.sightings import Spotter, gather
-from iad_unify.geometry import cell_of_point
+from iad_unify.explainer.tokenizer import train_tokenizer
+from iad_unify.geometry import CELLS, cell_of_point
 from iad_unify.language.claims import parse
-from iad_unify.language.facts import size_of
-from iad_unify.language.questions import PARAPHRASES
+from iad_unify.language.detection import detect
+from iad_unify.language.facts import SIZES, size_of
+from iad_unify.language.questions import DESCRIPTIONS, PARAPHRASES
+from iad_unify.language.speech import LANGUAGES, VOICES
+from iad_unify.language.voices.voice import Said
 from iad_unify.types import DEFECT_TYPES, UNKNOWN
+
+#: What an alert sentence may take.
+MOST_TOKENS = 40
 
 
 @pytest.fixture(scope="module")
 def corpus(expert):
     return Corpus(gather(Spotter(expert, 0.02), "train", 0, 24))
+
+
+@pytest.fixture(scope="module")
+def tokenizer(corpus):
+    return train_tokenizer(sentences(corpus, np.random.default_rng(0)))
 
 
 def test_the_same_generator_draws_the_same_examples(corpus):
@@ -68,6 +83,28 @@ def test_a_run_begins_with_single_regions(corpus):
     assert max(len(one.question.geometry) for one in corpus.draw(np.random.default_rng(5), 200, 0.5)) > 1
 
 
+def test_descriptions_come_in_every_language_and_other_kinds_in_english(corpus):
+    drawn = corpus.draw(np.random.default_rng(6), 400)
+    assert {detect(one.question.text) for one in drawn} == set(LANGUAGES)
+    for one in drawn:
+        if detect(one.question.text) != "en":
+            assert detect(one.answer) == detect(one.question.text)
+    assert {detect(one.answer) for one in corpus.draw(np.random.default_rng(6), 100, 0.0)} == {"en"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_alert_sentence_takes_few_tokens_in_each_language(tokenizer, language):
+    voice = VOICES[language]
+    for slug, size, cell in product((*DEFECT_TYPES, UNKNOWN), SIZES, CELLS):
+        for defect in (Said(slug, size, cell, way) for way in range(3)):
+            for sentence in (*voice.single(defect), *voice.several(MAX_REGIONS, defect)):
+                assert len(tokenizer(sentence)["input_ids"]) <= MOST_TOKENS, sentence
+    for sentence in (*voice.nothing, voice.question):
+        assert len(tokenizer(sentence)["input_ids"]) <= MOST_TOKENS, sentence
+
+
 def test_no_test_paraphrase_is_trained_on():
+    for train, held_out in DESCRIPTIONS.values():
+        assert not set(train) & set(held_out)
     for kind, texts in wordings().items():
         assert not {text.lower() for text in texts} & {text.lower() for text in PARAPHRASES[kind][1]}

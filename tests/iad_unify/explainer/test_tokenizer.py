@@ -2,7 +2,7 @@
 
 import pytest
 
-from iad_unify.explainer.config import REGION_TOKEN
+from iad_unify.explainer.config import REGION_TOKEN, TINY_VOCABULARY
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ def test_every_language_round_trips_through_bytes(parts, text):
 
 def test_the_embedding_has_room_for_the_whole_vocabulary(parts):
     model, tokenizer = parts
-    assert model.config.text_config.vocab_size == 2048 >= len(tokenizer)
+    assert model.config.text_config.vocab_size == TINY_VOCABULARY >= len(tokenizer)
 
 
 def test_each_region_gets_an_ordinal_and_two_placeholders(parts, writer):

@@ -15,7 +15,9 @@ def _random_facts(rng: np.random.Generator, most: int = 5) -> Facts:
         probabilities = rng.dirichlet(np.full(len(DEFECT_TYPES), rng.choice([0.02, 0.1, 0.5]))).tolist()
         shares = rng.dirichlet(np.full(9, rng.choice([0.03, 0.3]))).tolist()
         types = likely_types(dict(zip(DEFECT_TYPES, probabilities, strict=True)))
-        regions.append(RegionFact(types, tuple(shares), float(10 ** rng.uniform(-4, -0.5))))
+        shapes = (("elongated",), ("compact", "elongated"), ("irregular",))[int(rng.integers(3))]
+        share = float(10 ** rng.uniform(-4, -0.5))
+        regions.append(RegionFact(types, tuple(shares), share, shapes=shapes))
     return Facts(tuple(regions))
 
 
