@@ -73,9 +73,8 @@ def propose(
     hot[y : y + h, x : x + w] = smoothed[y : y + h, x : x + w] >= threshold * grow_share
     if not hot.any():
         return []
-    grown = cv2.dilate(hot, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (merge_gap_px, merge_gap_px)))
-    count, labels, boxes, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
-    labels[hot == 0] = 0
+    labels, boxes = components(hot, merge_gap_px)
+    count = len(boxes)
     scores = np.zeros(count, dtype=np.float32)
     np.maximum.at(scores, labels[hot > 0].astype(np.int64), smoothed[hot > 0])
     reached = (label for label in range(1, count) if scores[label] >= threshold)
@@ -88,6 +87,14 @@ def propose(
         if len(found) == limit:
             break
     return found
+
+
+def components(hot: NDArray[np.uint8], merge_gap_px: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The set pixels [S, S] numbered by region from 1, and the boxes [1 + R, 5] of the regions grown by the gap."""
+    grown = cv2.dilate(hot, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (merge_gap_px, merge_gap_px)))
+    _, labels, boxes, _ = cv2.connectedComponentsWithStats(grown, connectivity=8)
+    labels[hot == 0] = 0
+    return labels.astype(np.int32, copy=False), boxes.astype(np.int32, copy=False)
 
 
 def _in_original(square: NDArray[np.bool_], score: float, letterbox: Letterbox) -> Proposal:

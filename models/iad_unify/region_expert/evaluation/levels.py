@@ -20,14 +20,14 @@ def of_card(card: Card, folder: object) -> Levels:
 
 
 def choose(seen: Sequence[Seen], fallback: Levels, source: str) -> Levels:
-    """The best on these pictures: F1 of the picture decision, pooled pixel IoU, F of the boxes.
+    """The best on these pictures: `metrics.decision_threshold`, pooled pixel IoU, F of the boxes.
 
     What the pictures cannot tell (no good or no defective one, no true pixel, no box) stays as in `fallback`.
     """
     anomalous = np.array([one.anomalous for one in seen], dtype=bool)
     decision, pixel, box = fallback.decision, fallback.pixel, fallback.box
     if anomalous.any() and not anomalous.all():
-        decision = metrics.f1_max(metrics.curve(np.array([one.score for one in seen]), anomalous))[1]
+        decision = metrics.decision_threshold(np.array([one.score for one in seen]), anomalous)
     points = report.pooled(seen)
     if points.positives:
         pixel = metrics.iou_best(points)

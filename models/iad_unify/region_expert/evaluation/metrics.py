@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 Scores = NDArray[np.floating]
 Truth = NDArray[np.bool_]
 
+#: Share of good pictures that may alarm at a threshold that is chosen for everyone. A camera's own is calibrated.
+FALSE_ALARM_RATE = 0.05
+
 
 @dataclass(frozen=True, slots=True)
 class Curve:
@@ -95,6 +98,19 @@ def f1_max(points: Curve) -> tuple[float, float]:
     f1 = 2 * points.hits / (points.hits + points.alarms + points.positives)
     best = int(f1.argmax())
     return float(f1[best]), float(points.thresholds[best])
+
+
+def decision_threshold(scores: Scores, anomalous: Truth) -> float:
+    """The score from which a picture is called defective: that of best F1, or as much higher as keeps false alarms rare.
+
+    F1 alone is ruled by how many defective pictures there are: of those that are mostly defective it alarms on nearly all.
+    At most `FALSE_ALARM_RATE` of the good pictures alarm; fewer good ones than can show such a rate are not asked.
+    nan when there is no defective picture.
+    """
+    best = f1_max(curve(scores, anomalous))[1]
+    good = np.sort(scores[~anomalous])
+    allowed = int(FALSE_ALARM_RATE * len(good))
+    return float(max(best, np.nextafter(good[-1 - allowed], np.inf))) if allowed else best
 
 
 def iou_best(points: Curve, highest_threshold: float = float("inf")) -> float:

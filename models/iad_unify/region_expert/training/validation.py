@@ -35,7 +35,7 @@ class Checked:
     image_auroc: float
     pixel_ap: float
     image_f1: float
-    default_threshold: float  # best F1 of the picture decision
+    default_threshold: float  # see metrics.decision_threshold
     proposal_threshold: float  # best pixel IoU, from LEAST_PROPOSAL_SHARE of the default up to it
     merge_gap_px: int
     box_f1: float | None = None  # None without annotated boxes
@@ -51,9 +51,11 @@ def check(model: RegionExpert, held_out: Sequence[Held]) -> Checked:
         truth.append(bool(labelled.labels.any()))
         pixels.append(smoothed[labelled.content])
         anomalous.append(labelled.labels[labelled.content] > 0)
-    pictures = metrics.curve(np.array(scores), np.array(truth, dtype=bool))
+    per_picture, defective = np.array(scores), np.array(truth, dtype=bool)
+    pictures = metrics.curve(per_picture, defective)
     points = metrics.curve(np.concatenate(pixels), np.concatenate(anomalous))
-    f1, default = metrics.f1_max(pictures)
+    f1 = metrics.f1_max(pictures)[0]
+    default = metrics.decision_threshold(per_picture, defective)
     default = default if np.isfinite(default) else 0.5
     proposal = max(LEAST_PROPOSAL_SHARE * default, metrics.iou_best(points, default))
     auroc, ap = metrics.auroc(pictures), metrics.average_precision(points)

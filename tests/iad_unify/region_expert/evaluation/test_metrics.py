@@ -80,3 +80,25 @@ def test_the_proposal_threshold_of_best_iou_stays_under_its_bound() -> None:
     assert metrics.iou_best(points, 1.0) == 0.4
     assert metrics.iou_best(points, 0.7) == 0.4
     assert metrics.iou_best(points, 0.3) == 0.3
+
+
+def test_where_most_pictures_are_defective_the_decision_still_keeps_false_alarms_rare() -> None:
+    rng = np.random.default_rng(0)
+    anomalous = np.arange(1000) < 800
+    scores = rng.normal(size=1000) + 1.0 * anomalous
+    at_best_f1 = metrics.f1_max(metrics.curve(scores, anomalous))[1]
+    assert np.mean(scores[~anomalous] >= at_best_f1) > 0.5
+    threshold = metrics.decision_threshold(scores, anomalous)
+    assert np.mean(scores[~anomalous] >= threshold) == metrics.FALSE_ALARM_RATE
+
+
+def test_where_the_classes_lie_apart_the_decision_is_that_of_best_f1() -> None:
+    anomalous = np.arange(100) < 50
+    scores = np.where(anomalous, 0.9, 0.1) + np.arange(100) / 2000
+    assert metrics.decision_threshold(scores, anomalous) == 0.9
+
+
+def test_few_good_pictures_cannot_show_a_rate_and_none_defective_gives_no_threshold() -> None:
+    scores = np.array([0.1, 0.9, 0.2, 0.8])
+    assert metrics.decision_threshold(scores, np.array([False, False, True, True])) == 0.2
+    assert np.isnan(metrics.decision_threshold(scores, np.zeros(4, dtype=bool)))
