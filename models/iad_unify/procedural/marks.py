@@ -1,5 +1,10 @@
 """How a defect changes the surface: several looks for every defect type, from barely visible to strong.
 
+Each type has something that no other has, so that whoever sees the mark can name it: a scratch is bright and smooth, a
+crack dark and jagged, a hole dark with a sharp border, a chip broken into facets, a dent light on one side and dark on
+the other, a stain a film with a darker rim, contamination grainy, a discoloration the same texture under a soft or a
+straight border, a fray full of loose strands, and where a part is missing what lies behind it shows.
+
 A look gets the clean patch and the shape's distance fields and returns the patch with the defect. It knows nothing of
 where the patch lies in the frame. Pixels outside the mask change by at most the soft edge of 2 px.
 """
@@ -66,7 +71,7 @@ def _sign(rng: np.random.Generator, patch: Patch, bright_share: float) -> float:
 
 def _scratch_line(rng: np.random.Generator, patch: Patch) -> Field:
     pressure = np.clip(1 + 0.4 * patch.noise(rng, 9), 0.25, 1.5)
-    return patch.added(as_field(_sign(rng, patch, 0.65) * patch.strength * patch.ink * pressure))
+    return patch.added(as_field(_sign(rng, patch, 1.0) * patch.strength * patch.ink * pressure))
 
 
 def _scratch_groove(rng: np.random.Generator, patch: Patch) -> Field:
@@ -91,7 +96,7 @@ def _crack_lipped(rng: np.random.Generator, patch: Patch) -> Field:
 
 def _hole_dark(rng: np.random.Generator, patch: Patch) -> Field:
     deep = np.clip(0.55 + 0.45 * patch.depth / max(1.0, float(patch.depth.max())), 0, 1)
-    return patch.darker(as_field(patch.ink * deep * rng.uniform(1.0, 1.3)))
+    return patch.darker(as_field(patch.ink * deep * rng.uniform(1.3, 1.8)))
 
 
 def _hole_rimmed(rng: np.random.Generator, patch: Patch) -> Field:
@@ -114,15 +119,19 @@ def _slope(rng: np.random.Generator, patch: Patch) -> Field:
 
 def _chip_fracture(rng: np.random.Generator, patch: Patch) -> Field:
     """Broken facets: coarse steps of grey that ignore the surface texture."""
-    facets = np.round(patch.noise(rng, rng.uniform(4, 9)) * 1.5) / 1.5 + 0.3 * patch.noise(rng, 1.5)
+    return patch.covered(_facets(rng, patch), patch.cover)
+
+
+def _facets(rng: np.random.Generator, patch: Patch) -> Field:
+    steps = np.round(patch.noise(rng, rng.uniform(3, 6)) * 1.5) / 1.5 + 0.15 * patch.noise(rng, 1.5)
     level = patch.level + _sign(rng, patch, 0.3) * patch.strength
-    return patch.covered(rgb(as_field(level + facets * patch.strength * 0.3)), patch.cover)
+    return rgb(as_field(level + steps * patch.strength * 0.45))
 
 
 def _chip_gone(rng: np.random.Generator, patch: Patch) -> Field:
-    """The background shows, with a thin broken edge."""
-    edge = np.exp(-patch.depth / rng.uniform(1.0, 2.5)) * patch.cover * patch.strength * rng.uniform(-0.4, 0.8)
-    return as_field(patch.covered(patch.under, patch.cover) + edge[:, :, None])
+    """The background shows behind a wide broken edge."""
+    edge = np.clip(1.5 - patch.depth / rng.uniform(4.0, 7.0), 0, 1)[:, :, None]
+    return patch.covered(as_field(edge * _facets(rng, patch) + (1 - edge) * patch.under), patch.cover)
 
 
 def _dent_shaded(rng: np.random.Generator, patch: Patch) -> Field:
@@ -133,7 +142,7 @@ def _dent_shaded(rng: np.random.Generator, patch: Patch) -> Field:
 
 def _dent_soft(rng: np.random.Generator, patch: Patch) -> Field:
     bowl = np.clip(patch.depth / max(1.0, float(patch.depth.max())), 0, 1) ** 1.3
-    shade = -0.6 * bowl + 1.2 * _slope(rng, patch) * bowl
+    shade = -0.2 * bowl + 1.5 * _slope(rng, patch) * bowl
     return patch.added(as_field(patch.strength * shade * patch.cover))
 
 
@@ -145,8 +154,8 @@ def _absorbed(patch: Patch, alpha: Field) -> Field:
 
 
 def _stain_film(rng: np.random.Generator, patch: Patch) -> Field:
-    blotches = np.clip(0.8 + 0.3 * patch.noise(rng, 8), 0.3, 1.2)
-    return _absorbed(patch, as_field(patch.cover * blotches))
+    blotches = np.clip(0.7 + 0.25 * patch.noise(rng, 8), 0.3, 1.0)
+    return _absorbed(patch, as_field(patch.cover * (blotches + 0.5 * np.exp(-patch.depth / 1.5))))
 
 
 def _stain_dried(rng: np.random.Generator, patch: Patch) -> Field:
@@ -156,9 +165,9 @@ def _stain_dried(rng: np.random.Generator, patch: Patch) -> Field:
 
 
 def _contamination_solid(rng: np.random.Generator, patch: Patch) -> Field:
-    """Foreign matter on top: its own colour, a highlight, a little shadow."""
-    level = patch.level + _sign(rng, patch, 0.6) * patch.strength * 1.2
-    body = rgb(as_field(level * (1 + 0.12 * patch.noise(rng, 2))), patch.tint)
+    """Foreign matter on top: its own grain and colour, a little shadow."""
+    level = patch.level + _sign(rng, patch, 0.85) * patch.strength * 1.2
+    body = rgb(as_field(np.clip(level, 30, 225) + 0.45 * patch.strength * patch.noise(rng, 1.2)), patch.tint)
     shadow = np.roll(patch.cover, (1, 1), axis=(0, 1)) * patch.cover
     dark = as_field(patch.clean * (1 - 0.25 * shadow[:, :, None]))
     return as_field(dark + (body - dark) * patch.ink[:, :, None])
@@ -167,13 +176,13 @@ def _contamination_solid(rng: np.random.Generator, patch: Patch) -> Field:
 def _contamination_film(rng: np.random.Generator, patch: Patch) -> Field:
     """Powder: bright or dark grains that let the surface through."""
     grains = np.clip(patch.noise(rng, 1.6) + 0.5, 0, 2)
-    return patch.added(as_field(_sign(rng, patch, 0.7) * patch.strength * patch.ink * grains))
+    return patch.added(as_field(_sign(rng, patch, 0.85) * patch.strength * patch.ink * grains))
 
 
 def _discoloured(rng: np.random.Generator, patch: Patch) -> Field:
     """The same texture, lighter or darker, with a wide soft border."""
     deepest = max(1.0, float(patch.depth.max()))
-    feather = max(1.5, deepest * rng.choice([0.08, 0.3, 0.8]))
+    feather = max(1.5, deepest * rng.choice([0.4, 0.6, 0.9]))
     alpha = np.clip(patch.depth / feather, 0, 1)
     share = _sign(rng, patch, 0.45) * min(0.7, patch.strength / max(patch.level, 25.0)) * rng.uniform(0.5, 1.0)
     colour = np.array(patch.tint, dtype=np.float32)
@@ -182,7 +191,7 @@ def _discoloured(rng: np.random.Generator, patch: Patch) -> Field:
 
 def _discoloured_flat(rng: np.random.Generator, patch: Patch) -> Field:
     """Bleached or burnt: the texture fades towards one tone."""
-    alpha = np.clip(patch.depth / max(1.5, float(patch.depth.max()) * 0.15), 0, 1) * rng.uniform(0.5, 0.9)
+    alpha = np.clip(patch.depth / max(1.5, float(patch.depth.max()) * 0.5), 0, 1) * rng.uniform(0.5, 0.9)
     tone = patch.level + _sign(rng, patch, 0.5) * patch.strength * 0.8
     return patch.covered(rgb(as_field(tone * (1 + 0.04 * patch.noise(rng, 14))), patch.tint), as_field(alpha))
 
@@ -196,22 +205,40 @@ def _reground(rng: np.random.Generator, patch: Patch) -> Field:
 
 
 def _fray_worn(rng: np.random.Generator, patch: Patch) -> Field:
-    """The surface's own finish is gone: smooth, duller, a rather sharp border."""
+    """The surface's own finish is gone: smooth, duller, with single strands, and a rather sharp border."""
     dull = soften(patch.clean, rng.uniform(2.5, 5.0))
     tone = dull * (1 + _sign(rng, patch, 0.25) * min(0.6, patch.strength / max(patch.level, 25.0)))
     mottled = tone * (1 + 0.04 * patch.noise(rng, 5)[:, :, None] + 0.02 * patch.noise(rng, 1.2)[:, :, None])
-    return patch.covered(as_field(mottled), patch.cover)
+    strands = _strands(rng, patch)
+    loose = np.where(np.abs(strands) > 0.8, strands, 0) * 0.6 * patch.strength
+    return patch.covered(as_field(mottled + loose[:, :, None]), patch.cover)
+
+
+def _strands(rng: np.random.Generator, patch: Patch) -> Field:
+    """Short bright and dark streaks, mostly of one direction, of about unit size."""
+    angle = rng.uniform(0, math.pi)
+    line = np.zeros((9, 9), np.uint8)
+    dx, dy = round(4 * math.cos(angle)), round(4 * math.sin(angle))
+    cv2.line(line, (4 - dx, 4 - dy), (4 + dx, 4 + dy), color=1)
+    streaks = cv2.filter2D(patch.noise(rng, 0.8), -1, line / float(line.sum()), borderType=cv2.BORDER_REFLECT)
+    return as_field(streaks / max(1e-6, float(streaks.std())))
 
 
 def _fray_strands(rng: np.random.Generator, patch: Patch) -> Field:
     """Loose ends: light strands over shadow."""
-    strands = np.clip(patch.noise(rng, 1.8), -1.5, 1.5)
+    strands = np.clip(_strands(rng, patch), -1.5, 1.5)
     amount = patch.strength * (0.9 * strands * patch.cover + 0.5 * patch.ink * _sign(rng, patch, 0.6))
     return patch.added(as_field(amount))
 
 
 def _missing(rng: np.random.Generator, patch: Patch) -> Field:
     return patch.covered(patch.under, patch.cover)
+
+
+def _missing_shaded(rng: np.random.Generator, patch: Patch) -> Field:
+    """What lies behind looks much like the part, and is seen by the light that falls on it."""
+    light = patch.strength if patch.level < 110 else -patch.strength
+    return patch.covered(as_field(patch.under + light), patch.cover)
 
 
 _LOOKS: dict[str, tuple[Look, ...]] = {
@@ -222,7 +249,7 @@ _LOOKS: dict[str, tuple[Look, ...]] = {
     "dent": (_dent_shaded, _dent_soft),
     "stain": (_stain_film, _stain_dried),
     "contamination": (_contamination_solid, _contamination_solid, _contamination_film),
-    "discoloration": (_discoloured, _discoloured, _discoloured_flat, _reground),
+    "discoloration": (_discoloured, _discoloured, _discoloured_flat),
     "fray": (_fray_worn, _fray_strands),
     "missing_part": (_missing,),
 }
@@ -231,6 +258,9 @@ _FITTING: dict[str, tuple[Look, ...]] = {
     "threads": (_fray_strands,),
     "ragged": (_fray_worn, _fray_worn, _fray_strands),
     "worn": (_fray_worn,),
+    "band": (_discoloured, _discoloured_flat, _reground),
+    "side": (_discoloured, _discoloured_flat, _reground),
+    "patch": (_discoloured, _discoloured_flat, _reground),
 }
 
 
@@ -263,7 +293,7 @@ def paint(
         if float(np.abs(marked[ink] - clean[ink]).mean()) >= least:
             break
         strength = strength * 1.8 + 4
-        look = looks[0] if defect_type != "missing_part" else _chip_fracture
+        look = looks[0] if defect_type != "missing_part" else _missing_shaded
     image[rows, columns] = marked
 
 
