@@ -5,8 +5,6 @@ those of the places around. It needs one template and a few good pictures for th
 templates takes the aligned template itself as its second input. It knows nothing of thresholds, regions or defect types.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,24 +13,21 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_bytes
 from torch import Tensor
 from torch.nn import functional
 
 from iad_unify.catalog import CALIBRATE_AGAIN
 from iad_unify.geometry import Letterbox
-from iad_unify.region_expert import memory
-from iad_unify.region_expert.memory import LEAST_PICTURES, CalibrateAgain, Square
+from iad_unify.region_expert import patches, reference
 from iad_unify.region_expert.model import RegionExpert
+from iad_unify.region_expert.reference import LEAST_PICTURES, CalibrateAgain, Facts, Square
 from iad_unify.region_expert.template import TemplateDifference, align
 
 #: Sigma of the Gaussian over the difference of pixels, pixels of the square: less is noise, more hides pinholes.
 _SIGMA_PX = 1.0
 #: A patch is compared with those of the template up to so many cells away.
 _NEAR_CELLS = 1
-_FORMAT = "golden_template"
-_MEND = CALIBRATE_AGAIN
+_KIND = reference.Kind("golden_template", "golden", "picture")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +52,7 @@ class Golden:
         """The template [W, W, 3] moved onto a frame's square; raises CalibrateAgain when it is of frames of another size."""
         if letterbox != self.letterbox:
             mine, other = (f"{box.width}x{box.height} in {box.size} pixels" for box in (self.letterbox, letterbox))
-            raise CalibrateAgain(self.id, _MEND, f"a template of {mine}, and this frame is {other}")
+            raise CalibrateAgain(self.id, CALIBRATE_AGAIN, f"a template of {mine}, and this frame is {other}")
         return align(self.picture, square)
 
     def score(self, distance: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -67,36 +62,33 @@ class Golden:
     @property
     def id(self) -> str:
         """The first 12 hex digits of the sha256 of the file."""
-        return hashlib.sha256(self._bytes()).hexdigest()[:12]
+        return reference.identity(self._bytes())
 
     def save(self, path: Path) -> str:
         """Write one safetensors file and return its `id`; a reader never sees half a file."""
-        return memory.write_whole(path, self._bytes())
+        return reference.write_whole(path, self._bytes())
 
     def _bytes(self) -> bytes:
         box = self.letterbox
-        values = {"format": _FORMAT, "centre": self.centre, "spread": self.spread} | asdict(self.origin)
+        values = {"centre": self.centre, "spread": self.spread} | asdict(self.origin)
         values |= {"letterbox": [box.scale, box.pad_x, box.pad_y, box.width, box.height]}
         picture = torch.from_numpy(np.ascontiguousarray(self.picture))
-        return to_bytes({"picture": picture}, {"golden": json.dumps(values, sort_keys=True)})
+        return reference.packed(_KIND, values, picture)
 
 
 def load(path: Path, model_version: str) -> Golden:
     """Read a template of the expert `model_version` (see `checkpoint.model_version`); raises CalibrateAgain."""
-    try:
-        with safe_open(path, "pt") as file:
-            values = json.loads((file.metadata() or {})["golden"])
-            picture = file.get_tensor("picture").numpy()
-        if values.pop("format") != _FORMAT or picture.dtype != np.uint8 or picture.ndim != 3:
+
+    def made(values: Facts, picture: Tensor) -> Golden:
+        square = picture.numpy()
+        if square.dtype != np.uint8 or square.ndim != 3:
             raise ValueError("another kind of file")
-        letterbox = Letterbox.from_array(np.array(values.pop("letterbox"), np.float32), picture.shape[0])
+        letterbox = Letterbox.from_array(np.array(values.pop("letterbox"), np.float32), square.shape[0])
         centre, spread = float(values.pop("centre")), float(values.pop("spread"))
-        found = Golden(picture, letterbox, centre, spread, Origin(**values))
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise CalibrateAgain(path, _MEND, f"not a golden template ({error})") from error
-    if found.origin.model_version != model_version:
-        problem = f"a template of model {found.origin.model_version}, and {model_version} is loaded"
-        raise CalibrateAgain(path, _MEND, problem)
+        return Golden(square, letterbox, centre, spread, Origin(**values))
+
+    found = reference.read(path, _KIND, made)
+    reference.check_version(path, _KIND, found.origin.model_version, model_version)
     return found
 
 
@@ -115,7 +107,7 @@ def build(model: RegionExpert, template: Square, pictures: Iterable[Square], mod
         highest.append(float(distance.max()))
     if len(highest) < LEAST_PICTURES:
         raise ValueError(f"{len(highest)} good pictures; at least {LEAST_PICTURES} are needed")
-    centre, spread = memory.scale(np.array(highest))
+    centre, spread = reference.scale(np.array(highest))
     return Golden(square, letterbox, centre, spread, Origin(model_version, len(highest)))
 
 
@@ -140,7 +132,7 @@ def distances(
     shipped expert on drawings, on drawings under other light and noise, and on boards of DeepPCB: 0.91, 0.79, 0.90; pixels
     alone 0.92, 0.62, 0.89; features alone 0.42, 0.41, 0.26; the mean of both as log-odds 0.89, 0.73, 0.60.
     """
-    features = memory.compared(model, (pictures, templates), letterboxes, _apart)
+    features = patches.compared(model, (pictures, templates), letterboxes, _apart)
     found = np.zeros(features.shape, np.float32)
     for row, letterbox in enumerate(letterboxes):
         x, y, width, height = letterbox.inner
@@ -174,4 +166,4 @@ def _apart(_: int, cells: tuple[Tensor, ...], letterbox: Letterbox) -> NDArray[n
             for across in steps
         ]
         nearest = torch.stack(squares).amin(dim=0).sqrt().cpu().numpy()
-    return memory.in_pixels(nearest, letterbox)
+    return patches.in_pixels(nearest, letterbox)

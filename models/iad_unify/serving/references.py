@@ -23,8 +23,9 @@ from iad_unify.geometry import Letterbox
 from iad_unify.region_expert import golden, memory
 from iad_unify.region_expert import model as expert
 from iad_unify.region_expert.golden import Golden
-from iad_unify.region_expert.memory import CalibrateAgain, Memory, fuse
+from iad_unify.region_expert.memory import Memory, fuse
 from iad_unify.region_expert.model import RegionExpert
+from iad_unify.region_expert.reference import CalibrateAgain
 
 #: References held at a time: a memory takes 0.2 MB with the toy expert, a template as much as its square; a line has fewer
 #: cameras on one server.

@@ -11,7 +11,7 @@ from iad_unify.geometry import Letterbox
 from iad_unify.procedural import draw
 from iad_unify.region_expert import golden, memory, model
 from iad_unify.region_expert.golden import Golden
-from iad_unify.region_expert.memory import CalibrateAgain
+from iad_unify.region_expert.reference import CalibrateAgain
 
 BOX = Letterbox.fit(256, 192, 256)
 BOARD = draw("circuit_board", np.random.default_rng(1), size=256).image[:192]
@@ -92,7 +92,7 @@ def test_equal_pictures_give_equal_files(kept: Golden, shipped: model.RegionExpe
 
 def test_a_template_of_another_model_is_refused_with_the_mend(kept: Golden, tmp_path: Path) -> None:
     kept.save(tmp_path / "template")
-    with pytest.raises(CalibrateAgain, match=r"a template of model abc, and def is loaded; calibrate again"):
+    with pytest.raises(CalibrateAgain, match=r"a golden template of model abc, and def is loaded; calibrate again"):
         golden.load(tmp_path / "template", "def")
 
 

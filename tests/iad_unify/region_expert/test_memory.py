@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save as to_bytes
 
 from iad_unify.geometry import Letterbox
-from iad_unify.region_expert import coreset, memory
+from iad_unify.region_expert import coreset, memory, patches
 from iad_unify.region_expert.config import ExpertConfig
-from iad_unify.region_expert.memory import CalibrateAgain, Memory
+from iad_unify.region_expert.memory import Memory
 from iad_unify.region_expert.model import RegionExpert
+from iad_unify.region_expert.reference import CalibrateAgain
 
 #: A frame that is not square, so that the square has padding: content is columns 64..192.
 TALL = Letterbox.fit(100, 200, 256)
@@ -27,7 +29,7 @@ def _square(seed: int, spot: bool = False) -> tuple[NDArray[np.uint8], Letterbox
 
 
 def _map(kept: Memory, expert: RegionExpert, square: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return kept.score(memory.patches(expert, square[None])[0], TALL)
+    return kept.score(patches.of_pictures(expert, square[None])[0], TALL)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,7 @@ def test_a_map_is_a_float32_square_of_probabilities_and_zero_on_the_padding(kept
 
 
 def test_what_lies_on_the_padding_changes_no_score(kept: Memory, expert: RegionExpert) -> None:
-    found = memory.patches(expert, _square(100)[0][None])[0]
+    found = patches.of_pictures(expert, _square(100)[0][None])[0]
     x, _, width, _ = TALL.inner
     painted = found.clone()
     painted[:, :, : x // 8] = 1e3
@@ -74,7 +76,7 @@ def test_the_padding_is_not_remembered(expert: RegionExpert) -> None:
 def test_every_shape_of_frame_has_patches(kept: Memory, expert: RegionExpert, width: int, height: int) -> None:
     letterbox = Letterbox.fit(width, height, 256)
     square = letterbox.apply(np.full((height, width, 3), 120, np.uint8))
-    scores = kept.score(memory.patches(expert, square[None])[0], letterbox)
+    scores = kept.score(patches.of_pictures(expert, square[None])[0], letterbox)
     x, y, w, h = letterbox.inner
     assert np.isfinite(scores).all()
     assert scores[y : y + h, x : x + w].all()
@@ -99,7 +101,7 @@ def test_a_loaded_memory_scores_as_before(kept: Memory, expert: RegionExpert, tm
 
 def test_a_memory_of_another_model_is_refused_with_the_mend(kept: Memory, tmp_path: Path) -> None:
     kept.save(tmp_path / "memory")
-    with pytest.raises(CalibrateAgain, match=r"a memory of model abc, and def is loaded; calibrate again"):
+    with pytest.raises(CalibrateAgain, match=r"a normal memory of model abc, and def is loaded; calibrate again"):
         memory.load(tmp_path / "memory", "def")
 
 
@@ -114,7 +116,7 @@ def test_a_damaged_file_is_refused_with_the_mend(kept: Memory, tmp_path: Path, d
     elif damage == "cut":
         path.write_bytes(path.read_bytes()[:-100])
     else:
-        path.write_bytes(memory.to_bytes({"items": torch.zeros(2, 3)}))
+        path.write_bytes(to_bytes({"items": torch.zeros(2, 3)}))
     with pytest.raises(CalibrateAgain, match=r"not a normal memory .*; calibrate again"):
         memory.load(path, "abc")
 
@@ -149,7 +151,7 @@ def test_a_mirrored_part_is_known_to_a_memory_with_flips(expert: RegionExpert) -
     distances = []
     for flips in (False, True):
         kept = memory.build(expert, squares, "abc", flips=flips, size=1024)
-        found = memory.patches(expert, mirrored[None])[0]
+        found = patches.of_pictures(expert, mirrored[None])[0]
         distances.append(coreset.nearest_distance(found.flatten(1).T, kept.items).mean())
     assert distances[1] < 0.6 * distances[0]
 
@@ -158,7 +160,7 @@ def test_a_pretrained_backbone_gives_unit_patches_of_all_its_layers() -> None:
     torch.manual_seed(0)
     config = replace(ExpertConfig(widths=(8, 16, 16, 16)), name="small")
     model = RegionExpert(config).eval()
-    found = memory.patches(model, _square(0)[0][None])
+    found = patches.of_pictures(model, _square(0)[0][None])
     assert found.shape == (1, 2 * 48, 16, 16)
     torch.testing.assert_close(found.norm(dim=1), torch.ones(1, 16, 16))
 

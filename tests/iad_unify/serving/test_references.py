@@ -13,7 +13,7 @@ from iad_unify.checkpoint import model_version
 from iad_unify.geometry import Letterbox
 from iad_unify.region_expert import model as expert
 from iad_unify.region_expert.inspection import inspect
-from iad_unify.region_expert.memory import CalibrateAgain
+from iad_unify.region_expert.reference import CalibrateAgain
 from iad_unify.region_expert.template import align
 from iad_unify.serving.references import Compared, References, ReferenceService
 from iad_unify.serving.region_expert import RegionExpertService
@@ -137,7 +137,7 @@ def test_an_expert_without_a_folder_refuses_every_memory(checkpoint: Path, names
 
 def test_a_memory_of_another_model_is_refused(folder: Path, names: tuple[str, str], tmp_path: Path) -> None:
     other = RegionExpertService(write_expert(tmp_path, seed=1), references=folder)
-    with pytest.raises(CalibrateAgain, match=rf"a memory of model .*, and {other.model_version} is loaded"):
+    with pytest.raises(CalibrateAgain, match=rf"a normal memory of model .*, and {other.model_version} is loaded"):
         other.infer(asked((square(100), BOX, names[0])))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from iad_unify.data.samples import DataError
 from iad_unify.geometry import Letterbox
-from iad_unify.region_expert import golden, memory
+from iad_unify.region_expert import golden, memory, reference
 from iad_unify.region_expert.evaluation.seen import Levels
 from iad_unify.region_expert.evaluation.subjects import Case, Subject, Subjects
 from iad_unify.region_expert.model import RegionExpert
@@ -58,7 +58,7 @@ def _by_memory(expert: RegionExpert, learnt: Sequence[Subject], square: int) -> 
             continue
         shown.append(_square(case.rgb, square))
         owners.append(numbers.setdefault(subject.group, len(numbers)))
-    if len(numbers) < memory.LEAST_PICTURES:
+    if len(numbers) < reference.LEAST_PICTURES:
         raise DataError(
             "--cold-start", f"good pictures of {len(numbers)} groups in the train part: too few to remember"
         )
@@ -73,11 +73,11 @@ def _by_template(expert: RegionExpert, found: Subjects, square: int) -> Compare:
     a fraction of a pixel or two, in slightly other light, with noise.
     """
     highest = _highest(expert, found.learnt, square, good=True)
-    if len(highest) < memory.LEAST_PICTURES:
+    if len(highest) < reference.LEAST_PICTURES:
         highest = _highest(expert, found.learnt or found.measured, square, good=False)
-    if len(highest) < memory.LEAST_PICTURES:
+    if len(highest) < reference.LEAST_PICTURES:
         raise DataError("--cold-start", f"{len(highest)} pictures with a template: too few for a scale")
-    centre, spread = memory.scale(np.array(highest))
+    centre, spread = reference.scale(np.array(highest))
 
     def compare(picture: Square, letterbox: Letterbox, case: Case) -> NDArray[np.float32]:
         template = read_template(_template(case), picture, letterbox)
