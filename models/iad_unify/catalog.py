@@ -18,6 +18,8 @@ MAX_REGIONS = 16
 CALIBRATE_AGAIN = "calibrate again with good parts"
 #: Appearance rows per region: the mean inside it, the mean over the ring around it, and what a close look at it gives.
 APPEARANCE_ROWS = 3
+#: Of what waits for the explainer, the smaller number goes first, as in Triton's own queues.
+ALERT_PRIORITY, QUESTION_PRIORITY = 1, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ EXPLAINER = Model(
         Tensor("TEMPERATURE", "FP32", (1,)),  # 0 is greedy
         Tensor("SEED", "INT64", (1,)),
         Tensor("MAX_TOKENS", "INT32", (1,)),
+        Tensor("PRIORITY", "INT32", (1,), optional=True),  # ALERT_PRIORITY goes before QUESTION_PRIORITY, the default
     ),
     outputs=(
         Tensor("TEXT", "BYTES", (1,)),  # the next piece of the answer

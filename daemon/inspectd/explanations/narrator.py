@@ -4,7 +4,7 @@ It knows nothing of queues or states in a store; `explanations.writer` decides w
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from iad_unify.language.speech import VOICES
 from inspectd.errors import NotFound
@@ -67,7 +67,7 @@ class Narrator:
     async def describe(self, event: DefectEvent) -> Explanation:
         """The alert sentence. Raises NotFound (the picture is gone), Unavailable, ModelFailed."""
         ground = await self._ground(event)
-        question = Question(self._alert_question, ground.tokens)
+        question = Question(self._alert_question, ground.tokens, is_alert=True)
         return await self._check(question, ground, await self._complete(question), self._language)
 
     async def ask(self, event_id: str, question: str = "") -> AsyncIterator[str | Answer]:
@@ -109,7 +109,7 @@ class Narrator:
         facts = facts_of(ground.regions)
         attempts, contradictions = 1, find_contradictions(draft.text, facts, question.text, language)
         if contradictions:
-            again = Question(question.text, question.tokens, SECOND_TRY_TEMPERATURE, seed=1)
+            again = replace(question, temperature=SECOND_TRY_TEMPERATURE, seed=1)
             draft, attempts = await self._complete(again), 2
             contradictions = find_contradictions(draft.text, facts, question.text, language)
         if contradictions:

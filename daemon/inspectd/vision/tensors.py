@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from iad_unify.catalog import ALERT_PRIORITY, QUESTION_PRIORITY
 from iad_unify.geometry import CELLS, cell_shares_of_window
 from iad_unify.masks import MaskError, Rle, area, decode_window
 from inspectd.errors import ModelFailed
@@ -63,6 +64,7 @@ def explainer_inputs(question: Question) -> dict[str, NDArray[Any]]:
         "TEMPERATURE": np.array([question.temperature], dtype=np.float32),
         "SEED": np.array([question.seed], dtype=np.int64),
         "MAX_TOKENS": np.array([question.max_tokens], dtype=np.int32),
+        "PRIORITY": np.array([ALERT_PRIORITY if question.is_alert else QUESTION_PRIORITY], dtype=np.int32),
     }
 
 

@@ -1,15 +1,20 @@
 """Answers in batches: requests wait in a bounded queue, one thread answers those that are there together.
 
-It knows no server: an `Asker` says whether the request is still wanted and takes the pieces.
+The most urgent go first, and among equals who came first. It knows no server: an `Asker` says whether
+the request is still wanted and takes the pieces.
 """
 
+import itertools
 import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
+
+from iad_unify.catalog import QUESTION_PRIORITY
 
 log = logging.getLogger(__name__)
 
@@ -35,20 +40,28 @@ Generate = Callable[
 ]
 
 
+def priority_of(tensors: Mapping[str, NDArray[Any]]) -> int:
+    """The request's PRIORITY; what says none is a question."""
+    given = np.asarray(tensors.get("PRIORITY", QUESTION_PRIORITY)).reshape(-1)
+    return int(given[0]) if given.size else QUESTION_PRIORITY
+
+
 class Answers:
     """Takes requests at once and answers them in the background, up to `batch_size` in one call of the model."""
 
     def __init__(self, generate: Generate, *, batch_size: int, most_waiting: int) -> None:
         self._generate = generate
         self._batch_size = batch_size
-        self._waiting: queue.Queue[Asker | None] = queue.Queue(most_waiting)
+        # by priority, then by number; the numbers differ, so that askers are never compared
+        self._waiting: queue.PriorityQueue[tuple[float, int, Asker | None]] = queue.PriorityQueue(most_waiting)
+        self._numbers = itertools.count()
         self._thread = threading.Thread(target=self._run, name="answers", daemon=True)
         self._thread.start()
 
     def ask(self, asker: Asker) -> None:
         """Puts a request in line. Raises queue.Full when as many wait as may wait."""
         try:
-            self._waiting.put_nowait(asker)
+            self._waiting.put_nowait((priority_of(asker.tensors), next(self._numbers), asker))
         except queue.Full:
             raise queue.Full(f"exceeds maximum queue size of {self._waiting.maxsize}") from None
 
@@ -60,7 +73,7 @@ class Answers:
     def close(self, timeout_s: float = 10.0) -> None:
         """Answers what waits, then ends; gives up after the time."""
         try:
-            self._waiting.put(None, timeout=timeout_s)
+            self._waiting.put((float("inf"), next(self._numbers), None), timeout=timeout_s)
         except queue.Full:
             log.warning("requests were left unanswered at the end")
         self._thread.join(timeout_s)
@@ -74,15 +87,15 @@ class Answers:
                 return
 
     def _next_batch(self) -> tuple[list[Asker], bool]:
-        """Waits for a request and returns it with the others that are there, and whether it was the last batch."""
+        """Waits for a request; returns the most urgent of those that are there, and whether this is the last batch."""
         batch: list[Asker] = []
-        asker = self._waiting.get()
+        asker = self._waiting.get()[2]
         while asker is not None:
             batch.append(asker)
             if len(batch) == self._batch_size:
                 return batch, False
             try:
-                asker = self._waiting.get_nowait()
+                asker = self._waiting.get_nowait()[2]
             except queue.Empty:
                 return batch, False
         return batch, True

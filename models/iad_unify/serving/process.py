@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.checkpoint import CheckpointError
+from iad_unify.serving.answers import priority_of
 
 Tensors = Mapping[str, NDArray[Any]]
 Call = tuple[int, Tensors]
@@ -36,7 +37,7 @@ class Served(Protocol):
 
 
 class Inbox:
-    """What has arrived: calls in order, and the ids that were cancelled."""
+    """What has arrived: calls, and the ids that were cancelled."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
@@ -44,9 +45,10 @@ class Inbox:
         self._cancelled: set[int] = set()
 
     def next_batch(self, limit: int) -> list[Call]:
-        """Waits for a call and returns it with the others that are there. Raises EOFError when the parent is gone."""
+        """Waits for a call; returns the most urgent of those that are there. Raises EOFError when the parent is gone."""
         while True:
             self._drain(wait=not self._calls)
+            self._calls.sort(key=lambda call: priority_of(call[1]))  # stable: equals stay in order of arrival
             batch, self._calls = self._calls[:limit], self._calls[limit:]
             wanted = [call for call in batch if call[0] not in self._cancelled]
             self._cancelled -= {call[0] for call in batch}

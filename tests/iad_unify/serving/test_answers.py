@@ -6,16 +6,20 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
+from iad_unify.catalog import ALERT_PRIORITY, QUESTION_PRIORITY
 from iad_unify.serving.answers import Answers
 
 
 class Asked:
     """A request that keeps what it is told."""
 
-    def __init__(self, name: str, unwanted: bool = False) -> None:
-        self.tensors = {"name": name}
+    def __init__(self, name: str, unwanted: bool = False, priority: int | None = None) -> None:
+        self.tensors: dict[str, Any] = {"name": name}
+        if priority is not None:
+            self.tensors["PRIORITY"] = np.array([priority], np.int32)
         self.pieces: list[tuple[str, bool]] = []
         self.error: Exception | None = None
         self._unwanted = unwanted
@@ -98,6 +102,18 @@ def test_a_batch_is_never_larger_than_asked(parrot: Parrot) -> None:
     for one in asked:
         one.wait()
     assert parrot.batches == [["first"], ["a", "b"], ["c", "d"], ["e"]]
+    answers.close()
+
+
+def test_alerts_go_before_questions_that_came_earlier(parrot: Parrot) -> None:
+    answers, asked = ask(parrot, "a", "b", batch_size=2)
+    late = [Asked("alert", priority=ALERT_PRIORITY), Asked("c", priority=QUESTION_PRIORITY)]
+    for one in late:
+        answers.ask(one)
+    parrot.gate.set()
+    for one in [*asked, *late]:
+        one.wait()
+    assert parrot.batches == [["first"], ["alert", "a"], ["b", "c"]]
     answers.close()
 
 

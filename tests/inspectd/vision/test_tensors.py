@@ -80,6 +80,12 @@ def test_the_inputs_follow_the_catalog() -> None:
     check_against(catalog.DEFECT_EDITOR, editor_inputs(edit), batch=False)
 
 
+def test_an_alert_is_more_urgent_than_what_people_ask() -> None:
+    tokens = RegionTokens(np.zeros((1, catalog.APPEARANCE_ROWS, 4), np.float16), np.zeros((1, 5), np.float32))
+    alert, asked = (explainer_inputs(Question("what is it?", tokens, is_alert=flag)) for flag in (True, False))
+    assert alert["PRIORITY"].tolist() == [catalog.ALERT_PRIORITY] < asked["PRIORITY"].tolist()
+
+
 def test_the_proposal_threshold_is_sent_with_every_row() -> None:
     assert expert_inputs([blank_image()] * 2, 0.3)["PROPOSAL"].tolist() == [[pytest.approx(0.3), 0.0]] * 2
 

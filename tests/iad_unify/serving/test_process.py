@@ -1,0 +1,43 @@
+"""What has arrived at a model's process: in which order it is answered, and what nobody waits for any more."""
+
+from multiprocessing import Pipe
+
+import numpy as np
+import pytest
+
+from iad_unify.catalog import ALERT_PRIORITY, QUESTION_PRIORITY
+from iad_unify.serving.process import Inbox
+
+
+def call(number: int, priority: int | None = None) -> tuple[str, int, dict[str, np.ndarray]]:
+    return "call", number, {} if priority is None else {"PRIORITY": np.array([priority], np.int32)}
+
+
+def test_the_most_urgent_calls_are_taken_first_and_equals_in_order() -> None:
+    theirs, ours = Pipe()
+    inbox = Inbox(ours)
+    for message in (call(1), call(2, QUESTION_PRIORITY), call(3, ALERT_PRIORITY), call(4, ALERT_PRIORITY), call(5)):
+        theirs.send(message)
+    taken = [[number for number, _ in inbox.next_batch(2)] for _ in range(3)]
+    assert taken == [[3, 4], [1, 2], [5]]
+
+
+def test_a_call_that_was_cancelled_while_it_waited_is_not_answered() -> None:
+    theirs, ours = Pipe()
+    inbox = Inbox(ours)
+    for message in (call(1), call(2), ("cancel", 1, None)):
+        theirs.send(message)
+    assert [number for number, _ in inbox.next_batch(8)] == [2]
+
+
+def test_a_call_is_cancelled_while_it_is_answered_and_the_parent_may_go() -> None:
+    theirs, ours = Pipe()
+    inbox = Inbox(ours)
+    theirs.send(call(7))
+    assert [number for number, _ in inbox.next_batch(8)] == [7]
+    assert not inbox.cancelled(7)
+    theirs.send(("cancel", 7, None))
+    assert inbox.cancelled(7)
+    theirs.close()
+    with pytest.raises(EOFError):
+        inbox.next_batch(8)
