@@ -6,13 +6,13 @@ from typing import Any
 
 import typer
 
+from iad_unify import export
 from iad_unify.checkpoint import CheckpointError
 from iad_unify.defect_editor import commands as defect_editor
 from iad_unify.explainer import commands as explainer
 from iad_unify.mmad import command as mmad
 from iad_unify.procedural import commands as procedural
 from iad_unify.region_expert import commands as region_expert
-from iad_unify.region_expert.export import command as export_command
 from iad_unify.region_expert.pretraining import command as pretrain_command
 
 app = typer.Typer(
@@ -37,7 +37,7 @@ _add(evaluate, "generation", defect_editor.evaluate)
 _add(app, "pretrain", pretrain_command.pretrain)
 _add(evaluate, "mmad", mmad.evaluate)
 _add(app, "draw", procedural.draw)
-_add(app, "export", export_command.export)
+_add(app, "export", export.export)
 
 
 def main() -> None:

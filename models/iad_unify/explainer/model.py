@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import Cache, Qwen3_5Config, Qwen3_5ForConditionalGeneration
 
-from iad_unify.explainer.projection import RegionProjection
+from iad_unify.explainer.projection import RegionProjection, put_in
 
 
 class RegionQwen(Qwen3_5ForConditionalGeneration):
@@ -29,11 +29,8 @@ class RegionQwen(Qwen3_5ForConditionalGeneration):
     def embed(self, input_ids: Tensor, appearance: Tensor, geometry: Tensor) -> Tensor:
         """Token embeddings `[B, T, H]` with the projected regions in place. ValueError when the counts differ."""
         embedded = self.get_input_embeddings()(input_ids)
-        placeholders = input_ids == self.config.region_token_id
         regions = self.region_projection(appearance, geometry)  # [N, tokens, H]
-        if int(placeholders.sum()) != regions.shape[0] * regions.shape[1]:
-            raise ValueError(f"{int(placeholders.sum())} region placeholders for {regions.shape[0]} regions")
-        return embedded.masked_scatter(placeholders[..., None], regions.to(embedded.dtype))
+        return put_in(embedded, input_ids == self.config.region_token_id, regions)
 
     # generate() checks its arguments against these names, so none may hide in **kwargs
     def forward(

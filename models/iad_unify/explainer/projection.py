@@ -61,6 +61,13 @@ class RegionProjection(nn.Module):
         return torch.stack([self.appearance(look.to(dtype)), self.geometry(coded.to(dtype))], dim=1)
 
 
+def put_in(embedded: Tensor, placeholders: Tensor, regions: Tensor) -> Tensor:
+    """Embeddings [B, T, H] with regions [N, 2, H] where `placeholders` [B, T] is set; ValueError when the counts differ."""
+    if int(placeholders.sum()) != regions.shape[0] * regions.shape[1]:
+        raise ValueError(f"{int(placeholders.sum())} region placeholders for {regions.shape[0]} regions")
+    return embedded.masked_scatter(placeholders[..., None], regions.to(embedded.dtype))
+
+
 def shape_numbers(geometry: Tensor) -> Tensor:
     """Float [N, 5]: logarithms of width, height, area and aspect, and how much of its box the region fills.
 

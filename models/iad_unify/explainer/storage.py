@@ -14,7 +14,7 @@ from transformers import AutoConfig, AutoTokenizer, PreTrainedTokenizerBase, Qwe
 from transformers.utils.logging import disable_progress_bar
 
 from iad_unify.catalog import APPEARANCE_ROWS
-from iad_unify.checkpoint import CONFIG, TENSORS, Card, CheckpointError, write_card
+from iad_unify.checkpoint import CONFIG, TENSORS, Card, CheckpointError, UntrainedHead, read_card, write_card
 from iad_unify.explainer.config import region_fields, tiny_config, with_regions
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.tokenizer import train_tokenizer, with_region_token
@@ -54,6 +54,19 @@ def load(
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(folder, f"train one with `{TRAIN_COMMAND}`", f"cannot be loaded ({error})") from error
     return model, tokenizer
+
+
+def trained_card(folder: Path) -> Card:
+    """The card of a checkpoint that may serve.
+
+    Raises CheckpointError for another role's and UntrainedHead for one whose region projection was never trained.
+    """
+    card = read_card(folder)
+    if card.role != ROLE:
+        raise CheckpointError(folder, f"name a checkpoint of the {ROLE}", f"is a {card.role}")
+    if PROJECTION_HEAD not in card.trained_heads:
+        raise UntrainedHead(folder, PROJECTION_HEAD, TRAIN_COMMAND)
+    return card
 
 
 def from_base(

@@ -47,16 +47,20 @@ def priority_of(tensors: Mapping[str, NDArray[Any]]) -> int:
 
 
 class Answers:
-    """Takes requests at once and answers them in the background, up to `batch_size` in one call of the model."""
+    """Takes requests at once and answers them in the background, up to `batch_size` in one call of the model.
 
-    def __init__(self, generate: Generate, *, batch_size: int, most_waiting: int) -> None:
+    `workers` calls are under way at a time; more than one is for a model that batches by itself.
+    """
+
+    def __init__(self, generate: Generate, *, batch_size: int, most_waiting: int, workers: int = 1) -> None:
         self._generate = generate
         self._batch_size = batch_size
         # by priority, then by number; the numbers differ, so that askers are never compared
         self._waiting: queue.PriorityQueue[tuple[float, int, Asker | None]] = queue.PriorityQueue(most_waiting)
         self._numbers = itertools.count()
-        self._thread = threading.Thread(target=self._run, name="answers", daemon=True)
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._run, name="answers", daemon=True) for _ in range(workers)]
+        for thread in self._threads:
+            thread.start()
 
     def ask(self, asker: Asker) -> None:
         """Puts a request in line. Raises queue.Full when as many wait as may wait."""
@@ -73,10 +77,12 @@ class Answers:
     def close(self, timeout_s: float = 10.0) -> None:
         """Answers what waits, then ends; gives up after the time."""
         try:
-            self._waiting.put((float("inf"), next(self._numbers), None), timeout=timeout_s)
+            for _ in self._threads:
+                self._waiting.put((float("inf"), next(self._numbers), None), timeout=timeout_s)
         except queue.Full:
             log.warning("requests were left unanswered at the end")
-        self._thread.join(timeout_s)
+        for thread in self._threads:
+            thread.join(timeout_s)
 
     def _run(self) -> None:
         while True:

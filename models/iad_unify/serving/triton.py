@@ -65,9 +65,10 @@ def response(backend: Any, outputs: Mapping[str, NDArray[Any]], model: Model) ->
 def failure(backend: Any, error: Exception) -> Any:
     """A response that says why: bad tensors are INVALID_ARG, everything else is INTERNAL and logged whole.
 
-    A camera's reference that cannot be used is UNAVAILABLE: the request is right once the camera is calibrated again.
+    A camera's reference that cannot be used is UNAVAILABLE: the request is right once the camera is calibrated again; so is
+    a server behind this one that does not answer.
     """
-    if isinstance(error, CheckpointError):
+    if isinstance(error, CheckpointError | ConnectionError):
         log.warning("%s", error)
         return refusal(backend, str(error), backend.TritonError.UNAVAILABLE)
     if isinstance(error, ValueError):

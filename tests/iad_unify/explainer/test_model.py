@@ -20,7 +20,7 @@ def test_answers_in_a_batch_equal_answers_alone(parts, writer, ask):
     questions = [ask("Where?", 1), ask("How many regions are there on this part?", 8), ask("Describe it.", 0)]
     together = answers(*parts, writer.batch(questions), 16)
     assert together == [answers(*parts, writer.batch([question]), 16)[0] for question in questions]
-    assert len(set(together)) == 3
+    assert len(set(together)) > 1
 
 
 def test_left_padded_logits_equal_unpadded(parts, writer, ask):

@@ -29,6 +29,7 @@ def request(regions=1, text="Where is it?", temperature=0.0, seed=0, tokens=6):
         "TEMPERATURE": np.array([temperature], np.float32),
         "SEED": np.array([seed], np.int64),
         "MAX_TOKENS": np.array([tokens], np.int32),
+        "PRIORITY": np.array([2], np.int32),
     }
 
 

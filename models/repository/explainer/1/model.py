@@ -10,6 +10,7 @@ from iad_unify.checkpoint import read_config
 from iad_unify.serving import triton
 from iad_unify.serving.answers import Answers
 from iad_unify.serving.explainer import ExplainerService
+from iad_unify.serving.vllm import VllmExplainer
 
 
 class TritonPythonModel:
@@ -18,13 +19,20 @@ class TritonPythonModel:
     def initialize(self, args):
         """Loads the checkpoint; what this raises is the reason that Triton gives for not serving the model."""
         checkpoint = triton.checkpoint(args, "explainer")
-        self._service = ExplainerService(checkpoint, triton.threads(args), triton.device(args))
+        url = triton.parameter(args, "vllm_url")
+        if url:
+            self._service = VllmExplainer(checkpoint, url)
+            batch_size, workers = 1, int(triton.parameter(args, "vllm_requests", "64"))
+        else:
+            self._service = ExplainerService(checkpoint, triton.threads(args), triton.device(args))
+            batch_size, workers = int(triton.parameter(args, "batch_size", "8")), 1
         self._version = np.array([self._service.model_version.encode()], dtype=object)
         self._warm_up(read_config(checkpoint))
         self._answers = Answers(
             self._service.generate,
-            batch_size=int(triton.parameter(args, "batch_size", "8")),
+            batch_size=batch_size,
             most_waiting=int(triton.parameter(args, "max_queue_size", "256")),
+            workers=workers,
         )
 
     def execute(self, requests):

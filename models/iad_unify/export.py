@@ -13,6 +13,7 @@ class Runtime(StrEnum):
     ONNXRUNTIME = "onnxruntime"
     OPENVINO = "openvino"
     TENSORRT = "tensorrt"
+    VLLM = "vllm"  # of an explainer
 
 
 class Precision(StrEnum):
@@ -23,7 +24,7 @@ class Precision(StrEnum):
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Option(help="Checkpoint folder of a region expert.")],
+    checkpoint: Annotated[Path, typer.Option(help="Checkpoint folder of a region expert; for vllm, of an explainer.")],
     runtime: Annotated[Runtime, typer.Option(help="What shall run the network.")],
     out: Annotated[
         Path | None, typer.Option(help="Folder of the export instead of CHECKPOINT/runtime/NAME, where serving looks.")
@@ -32,7 +33,13 @@ def export(
         Precision, typer.Option(help="bf16 is faster where the processor has it, and counts as another model version.")
     ] = Precision.F32,
 ) -> None:
-    """Write a region expert's network for another runtime; what answers otherwise than torch is not written."""
+    """Write a region expert's network for another runtime; what answers otherwise than torch is not written.
+
+    For vllm: the language model of an explainer, and what makes prompt embeddings for it.
+    """
+    if runtime is Runtime.VLLM:
+        _for_vllm(checkpoint, out)
+        return
     from iad_unify.region_expert.export import network as exporting
     from iad_unify.region_expert.export.runtimes import folder_of
 
@@ -48,3 +55,13 @@ def export(
     )
     if runtime is Runtime.TENSORRT:
         typer.echo(f"next: {place}/build-plan.sh on the graphics card that serves it; its first lines say how")
+
+
+def _for_vllm(checkpoint: Path, out: Path | None) -> None:
+    from iad_unify.explainer import vllm
+
+    if out is None:
+        raise typer.BadParameter("name the folder to write", param_hint="--out")
+    vllm.export(checkpoint, out)
+    typer.echo(f"next: vllm serve {out / vllm.LANGUAGE_MODEL} --enable-prompt-embeds")
+    typer.echo(f"and in the explainer's config.pbtxt: checkpoint {out / vllm.PROMPTS}, vllm_url the server's address")

@@ -1,0 +1,63 @@
+"""The explainer's requests, read and held against what its model takes; whichever engine answers them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iad_unify.explainer.generation import Decoding
+from iad_unify.explainer.prompt import Question
+
+#: Bounds of a request's MAX_TOKENS; a request without one gets the default.
+DEFAULT_TOKENS, MAX_TOKENS = 64, 256
+
+Request = Mapping[str, NDArray[Any]]
+
+
+def parse(request: Request, rows: tuple[int, int]) -> tuple[Question, Decoding]:
+    """A request of the catalog's tensors; `rows` are K and D of the appearance rows that the model reads.
+
+    ValueError names the tensor that is missing or wrong.
+    """
+    text = _scalar(request, "QUESTION")
+    question = question_of(
+        text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text),
+        _tensor(request, "APPEARANCE"),
+        _tensor(request, "GEOMETRY"),
+        rows,
+    )
+    tokens = int(_scalar(request, "MAX_TOKENS", DEFAULT_TOKENS))
+    temperature = float(_scalar(request, "TEMPERATURE", 0.0))
+    if not 0.0 <= temperature <= 10.0:
+        raise ValueError(f"TEMPERATURE is {temperature}; it must lie in 0..10")
+    seed = int(_scalar(request, "SEED", 0)) & (2**63 - 1)
+    return question, Decoding(min(max(tokens, 1), MAX_TOKENS), temperature, seed)
+
+
+def question_of(
+    text: str, appearance: NDArray[np.floating], geometry: NDArray[np.floating], rows: tuple[int, int]
+) -> Question:
+    """A question about regions, appearance [R, K, D] and geometry [R, 5]; ValueError for other shapes and for nan."""
+    if appearance.ndim != 3 or appearance.shape[1:] != rows:
+        raise ValueError(f"APPEARANCE has shape {list(appearance.shape)}, this model reads [R, {rows[0]}, {rows[1]}]")
+    if geometry.shape != (len(appearance), 5):
+        raise ValueError(f"GEOMETRY has shape {list(geometry.shape)} for {len(appearance)} regions of five numbers")
+    if not (np.isfinite(appearance).all() and np.isfinite(geometry).all()):
+        raise ValueError("APPEARANCE and GEOMETRY must be finite")
+    return Question(text, appearance, geometry)
+
+
+def _tensor(request: Request, name: str) -> NDArray[Any]:
+    if name not in request:
+        raise ValueError(f"{name} is missing")
+    return np.asarray(request[name])
+
+
+def _scalar(request: Request, name: str, default: Any = None) -> Any:
+    if name not in request and default is not None:
+        return default
+    values = _tensor(request, name).reshape(-1)
+    if values.size != 1:
+        raise ValueError(f"{name} has {values.size} values, one is expected")
+    return values[0]
