@@ -135,6 +135,13 @@ class ExplanationSettings(Section):
     queue_size: int = Field(1024, gt=0, description="Events waiting for words; beyond it they are EXPIRED.")
     batch_size: int = Field(8, gt=0, description="Questions asked at once.")
     deadline_s: float = Field(600.0, gt=0, description="An event older than this is EXPIRED instead of explained.")
+    least_type_confidence: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Below this probability of the likeliest type, words name none: a defect of unclear type. 0 names the "
+        "likely ones.",
+    )
 
 
 class AlertSettings(Section):

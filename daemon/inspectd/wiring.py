@@ -203,6 +203,7 @@ async def open_daemon(
             evidence=state.evidence,
             events=state.events,
             language=settings.explanations.language,
+            least_type_confidence=settings.explanations.least_type_confidence,
         )
         writer = _writer(settings, state, narrator, metrics, on_event)
         rule = _alert_rule(settings, stack, metrics)

@@ -4,21 +4,21 @@ from collections.abc import Sequence
 
 from iad_unify.language.claims import parse
 from iad_unify.language.detection import detect, tells
-from iad_unify.language.facts import Facts, fact_of_rle
+from iad_unify.language.facts import UNCALIBRATED, Facts, TypeRule, fact_of_rle
 from iad_unify.language.speech import template
 from iad_unify.language.verify import check
 from iad_unify.masks import Rle
 from inspectd.records import Region
 
 
-def facts_of(regions: Sequence[Region]) -> Facts:
-    """Recomputed from the masks and the type probabilities, not from what the event says of itself."""
-    return Facts(
-        tuple(
-            fact_of_rle(Rle(region.mask.width, region.mask.height, region.mask.counts), region.type_probabilities)
-            for region in regions
-        )
-    )
+def facts_of(regions: Sequence[Region], rule: TypeRule = UNCALIBRATED) -> Facts:
+    """Recomputed from the masks and the type probabilities, not from what the event says of itself.
+
+    The rule is that of the expert's card and of the setting `explanations.least_type_confidence`.
+    """
+    rles = (Rle(region.mask.width, region.mask.height, region.mask.counts) for region in regions)
+    pairs = zip(rles, regions, strict=True)
+    return Facts(tuple(fact_of_rle(rle, region.type_probabilities, rule) for rle, region in pairs))
 
 
 def find_contradictions(text: str, facts: Facts, question: str, language: str | None = None) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ It knows nothing of queues or states in a store; `explanations.writer` decides w
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
+from iad_unify.language.facts import TypeRule
 from iad_unify.language.speech import VOICES
 from inspectd.errors import NotFound
 from inspectd.events.store import EventStore
@@ -37,6 +38,7 @@ class Ground:
     tokens: RegionTokens
     regions: tuple[Region, ...]
     cached: bool
+    rule: TypeRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +61,12 @@ class Narrator:
         evidence: EvidenceStore,
         events: EventStore,
         language: str = "en",
+        least_type_confidence: float = 0.0,
     ) -> None:
         self._explainer, self._sight, self._thresholds = explainer, sight, thresholds
         self._evidence, self._events = evidence, events
         self._language, self._alert_question = language, VOICES[language].question
+        self._least_type_confidence = least_type_confidence
 
     async def describe(self, event: DefectEvent) -> Explanation:
         """The alert sentence. Raises NotFound (the picture is gone), Unavailable, ModelFailed."""
@@ -84,7 +88,8 @@ class Narrator:
     async def _ground(self, event: DefectEvent) -> Ground:
         """Tokens of the event's regions from the cache; when they expired, computed again from the kept picture."""
         sha256, camera, threshold = event.picture.sha256, event.camera_id, event.threshold
-        reference = await self._thresholds.reference_of(event.threshold_version, await self._sight.card(camera))
+        card = await self._sight.card(camera)
+        reference = await self._thresholds.reference_of(event.threshold_version, card)
         findings = await self._sight.recall(sha256, camera, threshold, reference)
         cached = findings is not None
         if findings is None:
@@ -97,7 +102,7 @@ class Narrator:
             raise NotFound(f"model {findings.model_version} finds no region in the picture of event {event.event_id}")
         told = min(len(regions), MAX_REGIONS_TOLD)
         tokens = RegionTokens(findings.tokens.appearance[:told], findings.tokens.geometry[:told])
-        return Ground(tokens, regions, cached)
+        return Ground(tokens, regions, cached, TypeRule(card.type_level, self._least_type_confidence))
 
     async def _check(
         self, question: Question, ground: Ground, draft: Draft, language: str | None = None
@@ -106,7 +111,7 @@ class Narrator:
 
         Without a `language` an answer may be in any; the template's is then in the question's.
         """
-        facts = facts_of(ground.regions)
+        facts = facts_of(ground.regions, ground.rule)
         attempts, contradictions = 1, find_contradictions(draft.text, facts, question.text, language)
         if contradictions:
             again = Question(question.text, question.tokens, SECOND_TRY_TEMPERATURE, seed=1)
