@@ -144,6 +144,20 @@ class ExplanationSettings(Section):
     )
 
 
+class ConfirmedSettings(Section):
+    """What was confirmed is remembered by its regions; later regions like them are named, and the event is cited."""
+
+    enabled: bool = Field(True, description="Whether confirmed events are remembered and consulted.")
+    neighbours: int = Field(5, gt=0, le=100, description="Confirmed events that vote on the type of a region at most.")
+    least_similarity: float = Field(
+        0.9, ge=0, le=1, description="Cosine below which a confirmed region is not like another one."
+    )
+    same_camera: bool = Field(False, description="Whether only events of the same camera are consulted.")
+    most_regions: int = Field(
+        4096, gt=0, description="Regions that are searched at most, the newest ones of the served model version."
+    )
+
+
 class AlertSettings(Section):
     """Who is told of an event outside the dashboard."""
 
@@ -226,6 +240,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     explanations: ExplanationSettings = ExplanationSettings()
+    confirmed: ConfirmedSettings = ConfirmedSettings()
     alerts: AlertSettings = AlertSettings()
     drift: DriftSettings = DriftSettings()
     api: ApiSettings = ApiSettings()

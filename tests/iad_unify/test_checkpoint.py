@@ -56,6 +56,7 @@ def test_the_readable_card_says_what_the_machine_readable_one_says(folder: Path)
 
 
 def test_a_card_speaks_of_type_confidence_only_when_it_was_calibrated(folder: Path) -> None:
+    checkpoint.write_card(folder, CARD)
     assert "type_level" not in json.loads((folder / checkpoint.CARD).read_text())
     assert checkpoint.read_card(folder).type_temperature == 1.0
     checkpoint.write_card(folder, replace(CARD, type_temperature=1.5, type_level=0.25))

@@ -64,15 +64,19 @@ class RegionFact:
     area_share: float  # of the frame's area
     box: tuple[float, float, float, float] | None = None  # x, y, width, height in original pixels, where known
     shapes: tuple[str, ...] = ()  # of `SHAPES`, each may be said, the best first; empty: not known
+    confirmed: tuple[str, ...] = ()  # further types that may be said: a cited neighbour was confirmed as one
+    voted: str = ""  # the type that is said where one has to be chosen; empty: the likeliest
 
     @property
     def likely(self) -> tuple[str, ...]:
-        """The slugs of the likely types."""
-        return tuple(slug for slug, _ in self.defect_types)
+        """The slugs of the types that may be said: the likely ones, then the confirmed ones."""
+        return tuple(dict.fromkeys((*(slug for slug, _ in self.defect_types), *self.confirmed)))
 
     @property
     def defect_type(self) -> str:
-        """The most probable type, or `unknown` when no type is clear."""
+        """The most probable type, or `unknown` when no type is clear; the voted one where there was a vote."""
+        if self.voted:
+            return self.voted
         return UNKNOWN if UNKNOWN in self.likely else self.likely[0]
 
     @property
