@@ -18,13 +18,20 @@ EQUAL_COUNT = 1.0
 class Vote:
     """A type, how sure it is, and the neighbours that took part."""
 
-    defect_type: str  # a slug, or `unknown` when none is clear
-    confidence: float  # of the most probable type, also where that is not clear
+    defect_type: str  # a slug, or `unknown` when it is less sure than it has to be
+    confidence: float  # of the most probable type, also where that is not sure enough
     neighbours: tuple[Found, ...] = ()
 
     @property
+    def clear(self) -> bool:
+        """Whether words may name the type without a doubt."""
+        return self.defect_type != UNKNOWN and self.confidence >= CLEAR_FROM
+
+    @property
     def cited(self) -> Found | None:
-        """The nearest neighbour of the voted type."""
+        """The nearest neighbour of the voted type, when that is clear."""
+        if not self.clear:
+            return None
         return next((one for one in self.neighbours if one.defect_type == self.defect_type), None)
 
 
@@ -51,12 +58,11 @@ def together(probabilities: Mapping[str, float], neighbours: Sequence[Found]) ->
 
 
 def vote(probabilities: Mapping[str, float], neighbours: Sequence[Found], least_confidence: float = 0.0) -> Vote:
-    """The most probable type of both together; `unknown` when it is below `least_confidence` or `facts.CLEAR_FROM`.
+    """The most probable type of both together; `unknown` when it is below `least_confidence`.
 
     Without neighbours it is the expert's alone. `unknown` is also what the expert says when it holds that for likeliest.
     """
     mixed = together(probabilities, neighbours) if neighbours else dict(probabilities)
     best = max(mixed, key=lambda slug: (mixed[slug], slug), default=UNKNOWN)
     confidence = mixed.get(best, 0.0)
-    clear = confidence >= max(least_confidence, CLEAR_FROM)
-    return Vote(best if clear else UNKNOWN, confidence, tuple(neighbours))
+    return Vote(best if confidence >= least_confidence else UNKNOWN, confidence, tuple(neighbours))

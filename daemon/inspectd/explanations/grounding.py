@@ -41,8 +41,10 @@ def _voted(region: Region, rule: TypeRule, vote: Vote) -> RegionFact:
     if vote.confidence < rule.least_confidence:  # together they are less sure than the expert alone may be
         return _fact(region, replace(rule, least_confidence=_NEVER))
     own = _fact(region, replace(rule, least_confidence=0.0))
-    if vote.cited is None:
+    if not vote.clear:
         return replace(own, confirmed=(UNKNOWN,), voted=UNKNOWN)
+    if vote.cited is None:  # the expert's own type against neighbours that do not agree
+        return replace(own, voted=vote.defect_type)
     # What the sentences have no noun for is of unclear type to them; the sentence that cites says it.
     sayable = (vote.defect_type,) if vote.defect_type in DEFECT_TYPES else (vote.defect_type, UNKNOWN)
     return replace(own, confirmed=sayable, voted=sayable[-1])

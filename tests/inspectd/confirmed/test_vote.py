@@ -39,9 +39,10 @@ def test_the_nearest_weigh_most() -> None:
     assert sum(weighed.values()) == pytest.approx(1)
 
 
-def test_what_is_not_clear_is_not_named_and_nobody_is_cited() -> None:
+def test_for_what_is_not_clear_nobody_is_cited_and_what_is_not_sure_enough_is_unknown() -> None:
     unclear = vote({"a": 0.3, "b": 0.3, "c": 0.4}, [near("d"), near("e")])
-    assert (unclear.defect_type, unclear.cited) == ("unknown", None)
+    assert (unclear.clear, unclear.cited) == (False, None)
+    assert vote({"a": 0.3, "b": 0.3, "c": 0.4}, ()).defect_type == "c"
     assert vote(EXPERT, (), least_confidence=0.61) == Vote("unknown", 0.6)
     assert vote(EXPERT, (), least_confidence=0.6).defect_type == "scratch"
 
