@@ -22,6 +22,9 @@ from iad_unify.geometry import Letterbox, cell_of_mask
 from inspectd.api.directory import CameraDirectory
 from inspectd.api.server import ApiServer
 from inspectd.augmentation.sql import SqlJobStore
+from inspectd.confirmed.keeper import ConfirmedKeeper
+from inspectd.confirmed.recall import ConfirmedRecall
+from inspectd.confirmed.sql import SqlConfirmedStore
 from inspectd.dashboard.server import Dashboard
 from inspectd.database.engine import open_database
 from inspectd.errors import CalibrateAgain, Unavailable
@@ -34,7 +37,7 @@ from inspectd.inspections.sql import SqlInspectionLedger
 from inspectd.metrics import Metrics
 from inspectd.pipeline import Inspector
 from inspectd.records import DefectEvent, Findings, Frame, Image, Mask, Region, RegionTokens
-from inspectd.settings import ApiSettings, DashboardSettings, DriftSettings, EvidenceSettings
+from inspectd.settings import ApiSettings, ConfirmedSettings, DashboardSettings, DriftSettings, EvidenceSettings
 from inspectd.thresholds.calibrator import Calibrator
 from inspectd.thresholds.decision import Thresholds
 from inspectd.thresholds.recalibrator import Recalibrator
@@ -92,7 +95,8 @@ class SpotExpert:
         found.sort(key=lambda region: -region.score)
         regions = tuple(replace(region, number=number) for number, region in enumerate(found, 1))
         geometry = np.array([_geometry(region) for region in regions], np.float32).reshape(len(regions), 5)
-        tokens = RegionTokens(np.zeros((len(regions), APPEARANCE_ROWS, 8), np.float16), geometry)
+        appearance = np.array([_appearance(inner, region) for region in regions], np.float16)
+        tokens = RegionTokens(appearance.reshape(len(regions), APPEARANCE_ROWS, 8), geometry)
         version = at_square(MODEL, image.pixels.shape[0], EXPERT_SIZE)
         return Findings(float(strangeness.max()), regions, tokens, version)
 
@@ -119,6 +123,13 @@ def region_of(mask: NDArray[np.bool_], score: float, defect_type: str = "", numb
         cell=cell_of_mask(mask)[0],
         type_probabilities={slug: 0.9, other: 0.1},
     )
+
+
+def _appearance(pixels: NDArray[np.uint8], region: Region) -> NDArray[np.float32]:
+    """Rows [K, 8] that point one way for bright regions and another for dark ones, whatever their shape."""
+    (x, y, w, h), rows = region.box, np.zeros((APPEARANCE_ROWS, 8), np.float32)
+    rows[:, 0 if pixels[int(y + h / 2), int(x + w / 2), 0] > GREY else 1] = 1.0
+    return rows
 
 
 def _geometry(region: Region) -> tuple[float, float, float, float, float]:
@@ -180,6 +191,8 @@ class Line:
     watch: DriftWatch
     directory: CameraDirectory
     feed: ChangeFeed
+    confirmed: SqlConfirmedStore
+    keeper: ConfirmedKeeper
     readiness: Switch
     metrics: Metrics
     squares: dict[str, int]  # of cameras with another one than the usual
@@ -224,8 +237,11 @@ class Line:
 
 
 @contextlib.asynccontextmanager
-async def open_line(folder: Path, language: str = "en") -> AsyncIterator[Line]:
-    """A line whose state is under `folder` and whose alerts are in `language`."""
+async def open_line(folder: Path, language: str = "en", least_type_confidence: float = 0.0) -> AsyncIterator[Line]:
+    """A line whose state is under `folder` and whose alerts are in `language`.
+
+    Its `keeper` does not run by itself: a test calls `catch_up` or `settle`.
+    """
     async with AsyncExitStack() as exits:
         database = await open_database(f"sqlite:///{folder / 'line.db'}")
         exits.push_async_callback(database.close)
@@ -251,6 +267,8 @@ async def open_line(folder: Path, language: str = "en") -> AsyncIterator[Line]:
             store=thresholds, history=history, cards=sight, settings=DriftSettings(least_frames=20), metrics=metrics,
             clock=lambda: datetime.now(UTC),
         )  # fmt: skip
+        confirmed = SqlConfirmedStore(database=database)
+        recall = ConfirmedRecall(store=confirmed, settings=ConfirmedSettings(), least_confidence=least_type_confidence)
         feed = ChangeFeed(events=events, poll_s=0.02)
         await feed.start()
         exits.push_async_callback(feed.stop)
@@ -269,7 +287,7 @@ async def open_line(folder: Path, language: str = "en") -> AsyncIterator[Line]:
             ),
             narrator=Narrator(
                 explainer=explainer, sight=sight, thresholds=resolve, evidence=evidence, events=events,
-                language=language,
+                recall=recall, language=language, least_type_confidence=least_type_confidence,
             ),
             calibrator=Calibrator(sight=sight, store=thresholds, clock=lambda: datetime.now(UTC)),
             recalibrator=Recalibrator(history=history, store=thresholds, clock=lambda: datetime.now(UTC)),
@@ -278,6 +296,10 @@ async def open_line(folder: Path, language: str = "en") -> AsyncIterator[Line]:
                 ledger=ledger, store=thresholds, thresholds=resolve, cards=sight, drifts=watch
             ),
             feed=feed,
+            confirmed=confirmed,
+            keeper=ConfirmedKeeper(
+                events=events, store=confirmed, feed=feed, sight=sight, thresholds=resolve, evidence=evidence, most=100
+            ),
             readiness=Switch(),
             metrics=metrics,
             squares=squares,

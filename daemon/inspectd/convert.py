@@ -4,6 +4,7 @@ Every pair is exact: `x_from_proto(x_to_proto(record)) == record`. What only the
 number from a newer version, a missing time) raises Rejected with the field's name.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from inspectd.records import (
     Inspection,
     JobState,
     Mask,
+    Neighbour,
     Origin,
     Outcome,
     Picture,
@@ -213,6 +215,9 @@ def explanation_to_proto(explanation: Explanation) -> defect_event_pb2.Explanati
         model_version=explanation.model_version,
         failure=explanation.failure,
         contradictions=explanation.contradictions,
+        defect_type=explanation.defect_type,
+        type_confidence=explanation.type_confidence,
+        neighbours=[defect_event_pb2.ConfirmedNeighbour(**dataclasses.asdict(one)) for one in explanation.neighbours],
     )
 
 
@@ -226,6 +231,12 @@ def explanation_from_proto(message: defect_event_pb2.Explanation) -> Explanation
         model_version=message.model_version,
         failure=message.failure,
         contradictions=tuple(message.contradictions),
+        defect_type=message.defect_type,
+        type_confidence=message.type_confidence,
+        neighbours=tuple(
+            Neighbour(one.region, one.event_id, one.event_region, one.defect_type, one.similarity)
+            for one in message.neighbours
+        ),
     )
 
 

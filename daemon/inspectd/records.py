@@ -159,6 +159,17 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A region of a confirmed event that is like one of another event's."""
+
+    region: int  # of the other event
+    event_id: str  # the confirmed one
+    event_region: int
+    defect_type: str  # that it was confirmed as
+    similarity: float  # cosine of their embeddings
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The words for an event."""
 
@@ -169,6 +180,9 @@ class Explanation:
     model_version: str = ""
     failure: str = ""
     contradictions: tuple[str, ...] = ()
+    defect_type: str = ""  # of the strongest region, by expert and neighbours together; empty without words
+    type_confidence: float = 0.0
+    neighbours: tuple[Neighbour, ...] = ()
 
 
 class ReviewState(StrEnum):
@@ -225,6 +239,12 @@ class DefectEvent:
     recipe: str = ""
     view: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def defect_type(self) -> str:
+        """The type that holds: the reviewer's, else the words', else the expert's of the strongest region."""
+        expert = self.regions[0].defect_type if self.regions else "unknown"
+        return self.review.defect_type or self.explanation.defect_type or expert
 
     @property
     def etag(self) -> str:

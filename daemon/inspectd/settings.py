@@ -135,6 +135,27 @@ class ExplanationSettings(Section):
     queue_size: int = Field(1024, gt=0, description="Events waiting for words; beyond it they are EXPIRED.")
     batch_size: int = Field(8, gt=0, description="Questions asked at once.")
     deadline_s: float = Field(600.0, gt=0, description="An event older than this is EXPIRED instead of explained.")
+    least_type_confidence: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Below this probability of the likeliest type, words name none: a defect of unclear type. 0 names the "
+        "likely ones.",
+    )
+
+
+class ConfirmedSettings(Section):
+    """What was confirmed is remembered by its regions; later regions like them are named, and the event is cited."""
+
+    enabled: bool = Field(True, description="Whether confirmed events are remembered and consulted.")
+    neighbours: int = Field(5, gt=0, le=100, description="Confirmed events that vote on the type of a region at most.")
+    least_similarity: float = Field(
+        0.9, ge=0, le=1, description="Cosine below which a confirmed region is not like another one."
+    )
+    same_camera: bool = Field(False, description="Whether only events of the same camera are consulted.")
+    most_regions: int = Field(
+        4096, gt=0, description="Regions that are searched at most, the newest ones of the served model version."
+    )
 
 
 class AlertSettings(Section):
@@ -219,6 +240,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     explanations: ExplanationSettings = ExplanationSettings()
+    confirmed: ConfirmedSettings = ConfirmedSettings()
     alerts: AlertSettings = AlertSettings()
     drift: DriftSettings = DriftSettings()
     api: ApiSettings = ApiSettings()

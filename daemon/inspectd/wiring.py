@@ -20,6 +20,9 @@ from inspectd.api.server import ApiServer
 from inspectd.augmentation.runner import AugmentationRunner
 from inspectd.augmentation.sql import SqlJobStore
 from inspectd.augmentation.store import JobAnnouncer
+from inspectd.confirmed.keeper import ConfirmedKeeper
+from inspectd.confirmed.recall import ConfirmedRecall
+from inspectd.confirmed.sql import SqlConfirmedStore
 from inspectd.dashboard.server import Dashboard
 from inspectd.database.engine import Database, open_database
 from inspectd.deadletters.files import FileDeadLetterStore
@@ -202,7 +205,13 @@ async def open_daemon(
             thresholds=thresholds,
             evidence=state.evidence,
             events=state.events,
+            recall=ConfirmedRecall(
+                store=state.confirmed if settings.confirmed.enabled else None,
+                settings=settings.confirmed,
+                least_confidence=settings.explanations.least_type_confidence,
+            ),
             language=settings.explanations.language,
+            least_type_confidence=settings.explanations.least_type_confidence,
         )
         writer = _writer(settings, state, narrator, metrics, on_event)
         rule = _alert_rule(settings, stack, metrics)
@@ -265,6 +274,7 @@ async def open_daemon(
         loops += [writer.run] if writer is not None else []
         loops += [rule.run] if rule is not None else []
         loops += [watch.run] if settings.drift.enabled else []
+        loops += [_keeper(settings, state, feed, sight, thresholds).run] if settings.confirmed.enabled else []
         if settings.augmentation.enabled:
             loops.append(_augmentation(settings, state, streams, models, sight, thresholds, metrics).run)
         worker = Worker(
@@ -311,6 +321,7 @@ class State:
     ledger: SqlInspectionLedger
     thresholds: SqlThresholdStore
     scores: SqlScoreHistory
+    confirmed: SqlConfirmedStore
     jobs: SqlJobStore
     evidence: FileEvidenceStore
 
@@ -336,6 +347,7 @@ async def open_state(settings: Settings, stack: AsyncExitStack) -> State:
         ledger=ledger,
         thresholds=SqlThresholdStore(database=database),
         scores=SqlScoreHistory(database=database),
+        confirmed=SqlConfirmedStore(database=database, most=settings.confirmed.most_regions),
         jobs=SqlJobStore(database=database),
         evidence=evidence,
     )
@@ -531,6 +543,20 @@ def _drift_watch(
         metrics=metrics,
         clock=now,
         on_drift=rule.warn if rule is not None else lambda found: None,
+    )
+
+
+def _keeper(
+    settings: Settings, state: State, feed: ChangeFeed, sight: Sight, thresholds: Thresholds
+) -> ConfirmedKeeper:
+    return ConfirmedKeeper(
+        events=state.events,
+        store=state.confirmed,
+        feed=feed,
+        sight=sight,
+        thresholds=thresholds,
+        evidence=state.evidence,
+        most=settings.confirmed.most_regions,
     )
 
 

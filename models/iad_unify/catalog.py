@@ -61,12 +61,14 @@ REGION_EXPERT = Model(
         Tensor("COUNT", "INT32", (1,)),
         Tensor("BOXES", "FP32", (MAX_REGIONS, 4)),  # x, y, width, height in original pixels
         Tensor("SCORES", "FP32", (MAX_REGIONS,)),
-        Tensor("TYPE_LOGITS", "FP32", (MAX_REGIONS, -1)),
+        Tensor("TYPE_LOGITS", "FP32", (MAX_REGIONS, -1)),  # at the card's temperature: their softmax is calibrated
         Tensor("TYPE_SLUGS", "BYTES", (-1,)),  # names of the TYPE_LOGITS columns
         Tensor("MASKS", "BYTES", (MAX_REGIONS,)),  # COCO RLE counts, original pixels; empty when padded
         Tensor("APPEARANCE", "FP16", (MAX_REGIONS, APPEARANCE_ROWS, -1)),
         Tensor("GEOMETRY", "FP32", (MAX_REGIONS, 5)),  # cx, cy, w, h, area, normalised to the original frame
         Tensor("DEFAULTS", "FP32", (2,)),  # the card's decision threshold and proposal threshold
+        # a region's likely types hold more than this probability together; negative: the card was not calibrated
+        Tensor("TYPE_LEVEL", "FP32", (1,)),
         Tensor("MODEL_VERSION", "BYTES", (1,)),  # and the square's side, where it is not the expert's own
     ),
 )

@@ -62,6 +62,8 @@ class Card:
     default_threshold: float | None = None  # decision threshold on the raw score; None for roles that decide nothing
     proposal_threshold: float | None = None  # regions are proposed from this probability up
     type_slugs: tuple[str, ...] = ()
+    type_temperature: float = 1.0  # type logits are divided by it; see `iad-unify calibrate-types`
+    type_level: float | None = None  # a region's likely types hold more than this probability; None: not calibrated
     model_version: str = ""
     note: str = ""  # one paragraph for the reader: intended use and limits
 
@@ -120,6 +122,8 @@ def read_card(folder: Path | str) -> Card:
             default_threshold=_number(raw["default_threshold"]),
             proposal_threshold=_number(raw["proposal_threshold"]),
             type_slugs=_strings(raw["type_slugs"]),
+            type_temperature=_positive(raw.get("type_temperature", 1.0)),
+            type_level=_number(raw.get("type_level")),
             model_version=str(raw["model_version"]),
             note=str(raw.get("note", "")),
         )
@@ -136,6 +140,8 @@ def write_card(folder: Path | str, card: Card) -> Card:
     """
     place = Path(folder)
     values = asdict(card) | {"model_version": model_version(place)}
+    if card.type_level is None:  # a card that was not calibrated says nothing of it
+        del values["type_level"], values["type_temperature"]
     _replace(place / CARD, json.dumps(values, indent=2, sort_keys=True) + "\n")
     _replace(place / CARD_TEXT, render(values))
     return read_card(place)
@@ -156,10 +162,16 @@ def render(card: Mapping[str, Any]) -> str:
         *([f"- Default decision threshold: {threshold:g}"] if threshold is not None else []),
         *([f"- Default proposal threshold: {proposal:g}"] if proposal is not None else []),
         *([f"- Defect types: {', '.join(card['type_slugs'])}"] if card["type_slugs"] else []),
+        *([_types_line(card)] if card.get("type_level") is not None else []),
         "",
         *_figure_table(card["figures"]),
     ]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _types_line(card: Mapping[str, Any]) -> str:
+    temperature, level = card["type_temperature"], card["type_level"]
+    return f"- Type confidence: temperature {temperature:.4g}, a region's likely types hold more than {level:.4g}"
 
 
 def _figure_table(figures: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -200,6 +212,13 @@ def _strings(values: Sequence[Any]) -> tuple[str, ...]:
 
 def _number(value: Any) -> float | None:
     return None if value is None else float(value)
+
+
+def _positive(value: Any) -> float:
+    number = float(value)
+    if not 0 < number < float("inf"):
+        raise ValueError(f"{value!r} is no temperature")
+    return number
 
 
 def _figure(raw: Mapping[str, Any]) -> Figure:

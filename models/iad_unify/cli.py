@@ -1,4 +1,4 @@
-"""`iad-unify`: pretrain, train, evaluate, export and draw. Torch is imported by the commands that need it, not by --help."""
+"""`iad-unify`: pretrain, train, evaluate, calibrate, export and draw. Torch is imported by the commands that need it, not by --help."""
 
 import sys
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from iad_unify.explainer import commands as explainer
 from iad_unify.mmad import command as mmad
 from iad_unify.procedural import commands as procedural
 from iad_unify.region_expert import commands as region_expert
+from iad_unify.region_expert.evaluation import type_command
 from iad_unify.region_expert.pretraining import command as pretrain_command
 
 app = typer.Typer(
@@ -34,6 +35,7 @@ _add(train, "defect-editor", defect_editor.train)
 _add(evaluate, "segmentation", region_expert.evaluate)
 _add(evaluate, "understanding", explainer.evaluate)
 _add(evaluate, "generation", defect_editor.evaluate)
+_add(app, "calibrate-types", type_command.calibrate_types)
 _add(app, "pretrain", pretrain_command.pretrain)
 _add(evaluate, "mmad", mmad.evaluate)
 _add(app, "draw", procedural.draw)

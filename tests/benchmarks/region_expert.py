@@ -55,7 +55,8 @@ def main() -> None:
     text = report(rows, options)
     print(text)
     if options.record:
-        RESULTS.write_text(text, encoding="utf-8")
+        rest = RESULTS.read_text(encoding="utf-8").partition("\n# ")  # the results of other benchmarks stay
+        RESULTS.write_text(text.rstrip() + "\n" + "".join(rest[1:]), encoding="utf-8")
 
 
 def parsed() -> argparse.Namespace:

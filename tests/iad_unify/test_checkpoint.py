@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,16 @@ def test_the_readable_card_says_what_the_machine_readable_one_says(folder: Path)
     text = (folder / "MODEL_CARD.md").read_text()
     for part in ("1,234,567", "0.91", "0.88 to 0.94", "seed 7", "map, type", card.model_version, "0.4"):
         assert part in text
+
+
+def test_a_card_speaks_of_type_confidence_only_when_it_was_calibrated(folder: Path) -> None:
+    checkpoint.write_card(folder, CARD)
+    assert "type_level" not in json.loads((folder / checkpoint.CARD).read_text())
+    assert checkpoint.read_card(folder).type_temperature == 1.0
+    checkpoint.write_card(folder, replace(CARD, type_temperature=1.5, type_level=0.25))
+    read = checkpoint.read_card(folder)
+    assert (read.type_temperature, read.type_level) == (1.5, 0.25)
+    assert "temperature 1.5" in (folder / checkpoint.CARD_TEXT).read_text()
 
 
 def test_a_missing_checkpoint_names_its_path_and_the_mend(tmp_path: Path) -> None:

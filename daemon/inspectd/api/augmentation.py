@@ -70,7 +70,7 @@ class Augmentation(augmentation_service_pb2_grpc.AugmentationServiceServicer):
 def _paintable_type(event: DefectEvent) -> str:
     if event.review.state is not ReviewState.CONFIRMED:
         raise Conflict(f"event {event.event_id} is {event.review.state}; confirm it first")
-    slug = event.review.defect_type or (event.regions[0].defect_type if event.regions else UNKNOWN)
+    slug = event.defect_type
     if slug == UNKNOWN:
         raise Conflict(f"event {event.event_id} has no known type; confirm it with the right type first")
     return slug

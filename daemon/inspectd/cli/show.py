@@ -26,8 +26,9 @@ def clock(message: Any, field: str) -> str:
 
 
 def defect_type(event: Any) -> str:
-    """The type that holds: the reviewer's, else the expert's."""
-    return str(event.review.defect_type or (event.regions[0].defect_type if event.regions else "unknown"))
+    """The type that holds: the reviewer's, else the words', else the expert's."""
+    expert = event.regions[0].defect_type if event.regions else "unknown"
+    return str(event.review.defect_type or event.explanation.defect_type or expert)
 
 
 def review(event: Any) -> Text:

@@ -40,7 +40,7 @@ class EventViews:
             "threshold": event.threshold,
             "threshold_version": event.threshold_version,
             "model_version": event.model_version,
-            "type": event.review.defect_type or expert_type,
+            "type": event.defect_type,
             "expert_type": expert_type,
             "regions": [_region(region, path) for region, path in zip(event.regions, self._drawn(event), strict=True)],
             "picture": {"sha256": event.picture.sha256, "width": event.picture.width, "height": event.picture.height},
@@ -70,6 +70,12 @@ def explanation(words: Explanation) -> dict[str, Any]:
         "attempts": words.attempts,
         "failure": words.failure,
         "contradictions": list(words.contradictions),
+        "type": words.defect_type,
+        "type_confidence": words.type_confidence,
+        "neighbours": [
+            {"region": one.region, "event": one.event_id, "type": one.defect_type, "similarity": one.similarity}
+            for one in words.neighbours
+        ],
     }
 
 

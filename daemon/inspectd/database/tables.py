@@ -185,3 +185,20 @@ augmentation_jobs = Table(
     Column("payload", LargeBinary, nullable=False),
     Index("augmentation_jobs_by_time", "create_time", "job_id"),
 )
+
+#: Regions of confirmed events by the model that saw them; `embedding` is 16-bit floats, little-endian. They go with the event.
+confirmed_regions = Table(
+    "confirmed_regions",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("event_id", Text, ForeignKey("events.event_id", ondelete="CASCADE"), nullable=False),
+    Column("region", Integer, nullable=False),
+    Column("camera_id", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("defect_type", Text, nullable=False),
+    Column("embedding", LargeBinary, nullable=False),
+    Index("confirmed_regions_by_event", "event_id"),
+    Index("confirmed_regions_by_model", "model_version", "number"),
+    UniqueConstraint("event_id", "model_version", "region"),
+    sqlite_autoincrement=True,
+)

@@ -6,12 +6,24 @@ It knows nothing of queues or states in a store; `explanations.writer` decides w
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
+from iad_unify.language.facts import Facts, TypeRule
 from iad_unify.language.speech import VOICES
+from inspectd.confirmed.recall import ConfirmedRecall
+from inspectd.confirmed.vote import Vote
 from inspectd.errors import NotFound
 from inspectd.events.store import EventStore
 from inspectd.evidence.store import EvidenceStore
-from inspectd.explanations.grounding import facts_of, find_contradictions, language_of, template_sentence
-from inspectd.records import DefectEvent, Explanation, ExplanationState, Origin, Region, RegionTokens
+from inspectd.explanations.grounding import (
+    cited,
+    facts_of,
+    find_contradictions,
+    find_outvoted,
+    language_of,
+    names_type,
+    template_sentence,
+)
+from inspectd.records import DefectEvent, Explanation, ExplanationState, Neighbour, Origin, Region, RegionTokens
+from inspectd.revisit import revisit
 from inspectd.thresholds.decision import Thresholds
 from inspectd.vision.explainer import Explainer, Question
 from inspectd.vision.sight import Sight
@@ -37,6 +49,8 @@ class Ground:
     tokens: RegionTokens
     regions: tuple[Region, ...]
     cached: bool
+    rule: TypeRule  # by which type probabilities become the types that may be said
+    votes: tuple[Vote, ...]  # of the regions that are told
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +72,14 @@ class Narrator:
         thresholds: Thresholds,
         evidence: EvidenceStore,
         events: EventStore,
+        recall: ConfirmedRecall,
         language: str = "en",
+        least_type_confidence: float = 0.0,
     ) -> None:
         self._explainer, self._sight, self._thresholds = explainer, sight, thresholds
         self._evidence, self._events = evidence, events
         self._language, self._alert_question = language, VOICES[language].question
+        self._recall, self._least_type_confidence = recall, least_type_confidence
 
     async def describe(self, event: DefectEvent) -> Explanation:
         """The alert sentence. Raises NotFound (the picture is gone), Unavailable, ModelFailed."""
@@ -79,25 +96,23 @@ class Narrator:
             text, version = text + piece.text, piece.model_version
             yield piece.text
         explanation = await self._check(asked, ground, Draft(text.strip(), version))
+        if explanation.text != text.strip() and explanation.text.startswith(text.strip()):
+            yield explanation.text[len(text.strip()) :]  # the model's words stand, and an event is cited after them
         yield Answer(explanation, ground.cached)
 
     async def _ground(self, event: DefectEvent) -> Ground:
         """Tokens of the event's regions from the cache; when they expired, computed again from the kept picture."""
-        sha256, camera, threshold = event.picture.sha256, event.camera_id, event.threshold
-        reference = await self._thresholds.reference_of(event.threshold_version, await self._sight.card(camera))
-        findings = await self._sight.recall(sha256, camera, threshold, reference)
-        cached = findings is not None
-        if findings is None:
-            data = await self._evidence.get(sha256)
-            findings = (await self._sight.look(data, sha256, camera, threshold, reference)).findings
-        regions = event.regions
+        sighting = await revisit(event, sight=self._sight, thresholds=self._thresholds, evidence=self._evidence)
+        findings, regions = sighting.findings, event.regions
         if findings.model_version != event.model_version:  # another model sees other regions: its words stand on those
             regions = tuple(region for region in findings.regions if region.score >= event.threshold)
         if not regions:
             raise NotFound(f"model {findings.model_version} finds no region in the picture of event {event.event_id}")
         told = min(len(regions), MAX_REGIONS_TOLD)
         tokens = RegionTokens(findings.tokens.appearance[:told], findings.tokens.geometry[:told])
-        return Ground(tokens, regions, cached)
+        votes = await self._recall.votes(event.event_id, event.camera_id, findings.model_version, regions, tokens)
+        rule = TypeRule((await self._sight.card(event.camera_id)).type_level, self._least_type_confidence)
+        return Ground(tokens, regions, sighting.cached, rule, votes)
 
     async def _check(
         self, question: Question, ground: Ground, draft: Draft, language: str | None = None
@@ -106,25 +121,51 @@ class Narrator:
 
         Without a `language` an answer may be in any; the template's is then in the question's.
         """
-        facts = facts_of(ground.regions)
-        attempts, contradictions = 1, find_contradictions(draft.text, facts, question.text, language)
+        strongest = ground.votes[0]
+        facts = facts_of(ground.regions, ground.rule, strongest)  # the one whose neighbour is cited
+        attempts, contradictions = 1, self._contradictions(draft, facts, question, strongest, language)
         if contradictions:
             again = replace(question, temperature=SECOND_TRY_TEMPERATURE, seed=1)
             draft, attempts = await self._complete(again), 2
-            contradictions = find_contradictions(draft.text, facts, question.text, language)
+            contradictions = self._contradictions(draft, facts, question, strongest, language)
+        spoken = language or language_of(question.text, self._language)
         if contradictions:
-            return Explanation(
-                state=ExplanationState.UNGROUNDED,
-                text=template_sentence(facts, language or language_of(question.text, self._language)),
-                origin=Origin.TEMPLATE,
-                attempts=attempts,
-                model_version=draft.model_version,
-                contradictions=contradictions,
-            )
-        return Explanation(ExplanationState.READY, draft.text, Origin.MODEL_VERIFIED, attempts, draft.model_version)
+            text = cited(template_sentence(facts, spoken), strongest, spoken)
+        elif language is not None or names_type(draft.text, question.text):
+            text = cited(draft.text, strongest, spoken)
+        else:
+            text = draft.text
+        return Explanation(
+            state=ExplanationState.UNGROUNDED if contradictions else ExplanationState.READY,
+            text=text,
+            origin=Origin.TEMPLATE if contradictions else Origin.MODEL_VERIFIED,
+            attempts=attempts,
+            model_version=draft.model_version,
+            contradictions=contradictions,
+            defect_type=strongest.defect_type,
+            type_confidence=strongest.confidence,
+            neighbours=_neighbours(ground),
+        )
+
+    def _contradictions(
+        self, draft: Draft, facts: Facts, question: Question, strongest: Vote, language: str | None
+    ) -> tuple[str, ...]:
+        """What the regions contradict; of an alert also what the confirmed neighbours outvote."""
+        found = find_contradictions(draft.text, facts, question.text, language)
+        if found or language is None:
+            return found
+        return find_outvoted(draft.text, facts, strongest, language)
 
     async def _complete(self, question: Question) -> Draft:
         text, version = "", ""
         async for piece in self._explainer.answer(question):
             text, version = text + piece.text, piece.model_version
         return Draft(text.strip(), version)
+
+
+def _neighbours(ground: Ground) -> tuple[Neighbour, ...]:
+    return tuple(
+        Neighbour(region.number, one.event_id, one.region, one.defect_type, one.similarity)
+        for region, vote in zip(ground.regions, ground.votes, strict=False)
+        for one in vote.neighbours
+    )

@@ -77,7 +77,7 @@ class Picture(_message.Message):
     def __init__(self, sha256: _Optional[str] = ..., media_type: _Optional[str] = ..., width: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("state", "text", "origin", "attempts", "model_version", "failure", "contradictions")
+    __slots__ = ("state", "text", "origin", "attempts", "model_version", "failure", "contradictions", "defect_type", "type_confidence", "neighbours")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Explanation.State]
@@ -107,6 +107,9 @@ class Explanation(_message.Message):
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
     CONTRADICTIONS_FIELD_NUMBER: _ClassVar[int]
+    DEFECT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    TYPE_CONFIDENCE_FIELD_NUMBER: _ClassVar[int]
+    NEIGHBOURS_FIELD_NUMBER: _ClassVar[int]
     state: Explanation.State
     text: str
     origin: Explanation.Origin
@@ -114,7 +117,24 @@ class Explanation(_message.Message):
     model_version: str
     failure: str
     contradictions: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, state: _Optional[_Union[Explanation.State, str]] = ..., text: _Optional[str] = ..., origin: _Optional[_Union[Explanation.Origin, str]] = ..., attempts: _Optional[int] = ..., model_version: _Optional[str] = ..., failure: _Optional[str] = ..., contradictions: _Optional[_Iterable[str]] = ...) -> None: ...
+    defect_type: str
+    type_confidence: float
+    neighbours: _containers.RepeatedCompositeFieldContainer[ConfirmedNeighbour]
+    def __init__(self, state: _Optional[_Union[Explanation.State, str]] = ..., text: _Optional[str] = ..., origin: _Optional[_Union[Explanation.Origin, str]] = ..., attempts: _Optional[int] = ..., model_version: _Optional[str] = ..., failure: _Optional[str] = ..., contradictions: _Optional[_Iterable[str]] = ..., defect_type: _Optional[str] = ..., type_confidence: _Optional[float] = ..., neighbours: _Optional[_Iterable[_Union[ConfirmedNeighbour, _Mapping]]] = ...) -> None: ...
+
+class ConfirmedNeighbour(_message.Message):
+    __slots__ = ("region", "event_id", "event_region", "defect_type", "similarity")
+    REGION_FIELD_NUMBER: _ClassVar[int]
+    EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    EVENT_REGION_FIELD_NUMBER: _ClassVar[int]
+    DEFECT_TYPE_FIELD_NUMBER: _ClassVar[int]
+    SIMILARITY_FIELD_NUMBER: _ClassVar[int]
+    region: int
+    event_id: str
+    event_region: int
+    defect_type: str
+    similarity: float
+    def __init__(self, region: _Optional[int] = ..., event_id: _Optional[str] = ..., event_region: _Optional[int] = ..., defect_type: _Optional[str] = ..., similarity: _Optional[float] = ...) -> None: ...
 
 class Review(_message.Message):
     __slots__ = ("state", "defect_type", "reviewer", "comment", "review_time")

@@ -14,6 +14,7 @@ class ExpertCard:
     model_version: str  # another one for squares of another side
     default_threshold: float
     proposal_threshold: float
+    type_level: float | None = None  # a region's likely types hold more than this; None: the types are not calibrated
 
 
 class RegionExpert(Protocol):

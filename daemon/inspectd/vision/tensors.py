@@ -106,7 +106,9 @@ def card_from_tensors(outputs: Tensors, row: int = 0) -> ExpertCard:
     """What the answer says of the served expert. Raises ModelFailed when a tensor is missing or empty."""
     try:
         threshold, proposal = (float(value) for value in outputs["DEFAULTS"][row, :2])
-        return ExpertCard(_word(outputs["MODEL_VERSION"][row, 0]), threshold, proposal)
+        level = float(outputs["TYPE_LEVEL"][row, 0])
+        version = _word(outputs["MODEL_VERSION"][row, 0])
+        return ExpertCard(version, threshold, proposal, level if level >= 0 else None)
     except (KeyError, IndexError, ValueError) as error:
         raise ModelFailed(f"the region expert's answer is not the catalog's: {error!r}") from error
 

@@ -202,7 +202,7 @@ class TritonRegionExpert:
     async def describe(self, side: int = catalog.EXPERT_SIZE) -> ExpertCard:
         """Asks with a grey frame, since the version and the defaults travel with every answer."""
         inputs = expert_inputs([blank_image(side)])
-        wanted = ("DEFAULTS", "MODEL_VERSION")
+        wanted = ("DEFAULTS", "TYPE_LEVEL", "MODEL_VERSION")
         return card_from_tensors(
             await self._server.infer(catalog.REGION_EXPERT, inputs, self._timeout_s, outputs=wanted)
         )

@@ -6,6 +6,7 @@ It knows words, not regions: whether a claim is true is `verify`'s business.
 import re
 from dataclasses import replace
 
+from iad_unify.language.citations import without
 from iad_unify.language.detection import LEXICONS, detect, in_scripts, tells
 from iad_unify.language.mentions import Claims, Mention
 from iad_unify.language.pieces import scan
@@ -22,6 +23,7 @@ def parse(text: str, *, question: str = "", language: str | None = None) -> Clai
     Without a `language` it is that of the text, or of the question when the text does not tell. Raises KeyError for a
     language that has no table.
     """
+    text = without(text)  # what was confirmed of another event is no claim about this one
     lexicon = LEXICONS[language or language_of(text, question)]
     claims = Reader(scan(text, lexicon)).read()
     if not question:
@@ -36,7 +38,7 @@ def language_of(text: str, question: str = "") -> str:
 
 def foreign(text: str, language: str) -> str | None:
     """Another language in which the text claims something; None when it keeps to the given one."""
-    for clause in _CLAUSE.split(text):
+    for clause in _CLAUSE.split(without(text)):
         for part in in_scripts(clause):
             other = detect(part)
             if other != language and tells(part) and parse(part, language=other).says_anything:

@@ -23,6 +23,8 @@ LIKELY_MASS, LIKELY_FLOOR = 0.9, 0.05
 CLEAR_FROM = 0.4
 #: A region lies in a second cell, too, when at least this share of its area does.
 SPLIT_SHARE = 0.3
+#: Sums of probabilities that differ by less are the same.
+_SAME_MASS = 1e-9
 SHAPES: tuple[str, ...] = ("elongated", "compact", "irregular")
 #: A region is elongated when its principal axes differ by this factor, irregular when it fills less than this share of
 #: the ellipse with its moments; both may also be said within the slack, a factor, of the limit.
@@ -62,15 +64,19 @@ class RegionFact:
     area_share: float  # of the frame's area
     box: tuple[float, float, float, float] | None = None  # x, y, width, height in original pixels, where known
     shapes: tuple[str, ...] = ()  # of `SHAPES`, each may be said, the best first; empty: not known
+    confirmed: tuple[str, ...] = ()  # further types that may be said: a cited neighbour was confirmed as one
+    voted: str = ""  # the type that is said where one has to be chosen; empty: the likeliest
 
     @property
     def likely(self) -> tuple[str, ...]:
-        """The slugs of the likely types."""
-        return tuple(slug for slug, _ in self.defect_types)
+        """The slugs of the types that may be said: the likely ones, then the confirmed ones."""
+        return tuple(dict.fromkeys((*(slug for slug, _ in self.defect_types), *self.confirmed)))
 
     @property
     def defect_type(self) -> str:
-        """The most probable type, or `unknown` when no type is clear."""
+        """The most probable type, or `unknown` when no type is clear; the voted one where there was a vote."""
+        if self.voted:
+            return self.voted
         return UNKNOWN if UNKNOWN in self.likely else self.likely[0]
 
     @property
@@ -103,20 +109,40 @@ class Facts:
     regions: tuple[RegionFact, ...] = ()
 
 
-def likely_types(probabilities: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
+@dataclass(frozen=True, slots=True)
+class TypeRule:
+    """How probabilities become likely types; the default is for an expert whose types were never calibrated."""
+
+    level: float | None = None  # the likely types hold more than this; None: by `LIKELY_MASS` and `LIKELY_FLOOR`
+    least_confidence: float = 0.0  # below it no type is named: a region is `unknown` and nothing else
+
+    def complete(self, mass: float, following: float) -> bool:
+        """Whether types that hold `mass` are enough, the next one having the probability `following`."""
+        if self.level is not None:
+            return mass > self.level + _SAME_MASS
+        return mass >= LIKELY_MASS or following < LIKELY_FLOOR
+
+
+#: The rule that the explainer's corpus is written by.
+UNCALIBRATED = TypeRule()
+
+
+def likely_types(probabilities: Mapping[str, float], rule: TypeRule = UNCALIBRATED) -> tuple[tuple[str, float], ...]:
     """The likely types of calibrated probabilities, the most probable first; `unknown` is added when none is clear.
 
-    It is also added when the expert itself holds `unknown` for more probable than any type. Raises ValueError for an
-    empty mapping.
+    It is also added when the expert itself holds `unknown` for more probable than any type, and stands alone when the
+    rule asks for more confidence than there is. Raises ValueError for an empty mapping.
     """
     if not probabilities:
         raise ValueError("a region needs at least one type probability")
     ranked = sorted(probabilities.items(), key=lambda pair: (-pair[1], pair[0]))
     strange = ranked[0][0] == UNKNOWN or ranked[0][1] < CLEAR_FROM
     named = [pair for pair in ranked if pair[0] != UNKNOWN]
+    if named and named[0][1] < rule.least_confidence:
+        return ((UNKNOWN, float(1.0 - named[0][1])),)
     kept, mass = named[:1], sum(probability for _, probability in named[:1])
     for slug, probability in named[1:]:
-        if mass >= LIKELY_MASS or probability < LIKELY_FLOOR:
+        if rule.complete(mass, probability):
             break
         kept.append((slug, probability))
         mass += probability
@@ -132,7 +158,7 @@ def probabilities_of(logits: NDArray[np.floating], slugs: Sequence[str], tempera
     return dict(zip(slugs, (weights / weights.sum()).tolist(), strict=True))
 
 
-def fact_of_rle(rle: masks.Rle, probabilities: Mapping[str, float]) -> RegionFact:
+def fact_of_rle(rle: masks.Rle, probabilities: Mapping[str, float], rule: TypeRule = UNCALIBRATED) -> RegionFact:
     """A region from its mask on the original frame; raises MaskError, and ValueError when the mask is empty."""
     window, x, y = masks.decode_window(rle)
     area = int(np.count_nonzero(window))
@@ -141,7 +167,7 @@ def fact_of_rle(rle: masks.Rle, probabilities: Mapping[str, float]) -> RegionFac
     shares = cell_shares_of_window(window, x, y, rle.width, rle.height)
     box = (float(x), float(y), float(window.shape[1]), float(window.shape[0]))
     share = area / (rle.width * rle.height)
-    return RegionFact(likely_types(probabilities), tuple(shares.tolist()), share, box, shapes_of(window))
+    return RegionFact(likely_types(probabilities, rule), tuple(shares.tolist()), share, box, shapes_of(window))
 
 
 def fact_of_mask(mask: NDArray[np.bool_], probabilities: Mapping[str, float]) -> RegionFact:

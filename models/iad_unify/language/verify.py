@@ -17,6 +17,7 @@ It knows the facts and the claims, no model and no picture.
 
 from dataclasses import dataclass
 
+from iad_unify.language.citations import without
 from iad_unify.language.claims import Claims, Mention, foreign, language_of, parse
 from iad_unify.language.facts import Facts, RegionFact
 
@@ -38,6 +39,7 @@ def check(text: str, facts: Facts, *, question: str = "", language: str | None =
 
     Without a `language` it is that of the text. What the parser of one language cannot read must not pass unread.
     """
+    text = without(text)
     spoken = language or language_of(text, question)
     other = foreign(text, spoken)
     found = (Contradiction("language", other, spoken),) if other else ()

@@ -63,6 +63,8 @@ class RegionExpertService:
         if default is None or proposal is None:
             raise CheckpointError(checkpoint, "train it again", "its card has no thresholds")
         self._defaults = np.array([default, proposal], np.float32)
+        level = self.card.type_level
+        self._type_level = np.float32(-1.0 if level is None else level)
         self.model.to(device)
         takes_templates = runtime != TENSORRT  # its plan is the network without
         self._references = References(references, self.model, self.model_version, takes_templates=takes_templates)
@@ -117,11 +119,12 @@ class RegionExpertService:
             "APPEARANCE": np.zeros((count, MAX_REGIONS, APPEARANCE_ROWS, self.model.config.token_dim), np.float16),
             "GEOMETRY": np.zeros((count, MAX_REGIONS, 5), np.float32),
             "DEFAULTS": np.tile(self._defaults, (count, 1)),
+            "TYPE_LEVEL": np.full((count, 1), self._type_level, np.float32),
             "MODEL_VERSION": np.full((count, 1), version.encode(), dtype=object),
         }
         for index, (one, letterbox) in enumerate(zip(found, letterboxes, strict=True)):
             regions = len(one.proposals)
-            out["TYPE_LOGITS"][index, :regions] = one.type_logits
+            out["TYPE_LOGITS"][index, :regions] = one.type_logits / self.card.type_temperature
             out["APPEARANCE"][index, :regions] = one.appearance
             for row, region in enumerate(one.proposals):
                 rle = encode_window(region.mask, region.x, region.y, letterbox.width, letterbox.height)

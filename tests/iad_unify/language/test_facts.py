@@ -6,7 +6,15 @@ import pytest
 from iad_unify import masks
 from iad_unify.geometry import CELLS, geometry_of_mask
 from iad_unify.language import facts
-from iad_unify.language.facts import RegionFact, fact_of_geometry, fact_of_mask, fact_of_rle, likely_types, size_of
+from iad_unify.language.facts import (
+    RegionFact,
+    TypeRule,
+    fact_of_geometry,
+    fact_of_mask,
+    fact_of_rle,
+    likely_types,
+    size_of,
+)
 
 SURE = {"scratch": 1.0}
 
@@ -110,3 +118,15 @@ def test_an_answer_of_the_expert_becomes_facts() -> None:
     logits = np.array([[0.0, 6.0]], dtype=np.float32)
     found = facts.facts_of([masks.encode(mask)], logits, ("scratch", "hole"))
     assert (found.regions[0].defect_type, found.regions[0].cell) == ("hole", "center")
+
+
+def test_a_calibrated_level_is_passed_by_the_smallest_set_that_holds_more() -> None:
+    probabilities = {"scratch": 0.5, "crack": 0.3, "dent": 0.15, "chip": 0.05}
+    for level, count in ((0.0, 1), (0.49, 1), (0.5, 2), (0.8, 3), (0.99, 4), (1.0, 4)):
+        assert [slug for slug, _ in likely_types(probabilities, TypeRule(level))] == list(probabilities)[:count]
+
+
+def test_below_the_least_confidence_no_type_is_named() -> None:
+    probabilities = {"scratch": 0.6, "crack": 0.4}
+    assert [slug for slug, _ in likely_types(probabilities, TypeRule(least_confidence=0.6))] == ["scratch", "crack"]
+    assert [slug for slug, _ in likely_types(probabilities, TypeRule(least_confidence=0.61))] == ["unknown"]

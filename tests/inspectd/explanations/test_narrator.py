@@ -33,7 +33,9 @@ async def test_a_true_sentence_is_the_models_own(tmp_path: Path, monkeypatch: py
     async with open_line(tmp_path) as line:
         event, asked = await line.defect(1), say(line, monkeypatch, TRUE)
         explanation = await line.narrator.describe(event)
-        assert explanation == Explanation(ExplanationState.READY, TRUE, Origin.MODEL_VERIFIED, 1, "explainer-1")
+        assert explanation == Explanation(
+            ExplanationState.READY, TRUE, Origin.MODEL_VERIFIED, 1, "explainer-1", "", (), "scratch", 0.9
+        )
         assert asked[0].temperature == 0
 
 

@@ -58,6 +58,7 @@ def expert_answer(rows: int = 2, regions: int = 1) -> dict[str, np.ndarray]:
         "APPEARANCE": np.ones((rows, most, catalog.APPEARANCE_ROWS, 8), np.float16),
         "GEOMETRY": np.ones((rows, most, 5), np.float32),
         "DEFAULTS": np.array([[0.5, 0.25]] * rows, np.float32),
+        "TYPE_LEVEL": np.array([[-1.0]] * rows, np.float32),
         "MODEL_VERSION": np.array([[b"abc"]] * rows, dtype=object),
     }
 
@@ -140,6 +141,8 @@ def test_a_mask_that_does_not_fit_the_frame_is_the_models_failure() -> None:
 def test_the_card_comes_with_any_answer() -> None:
     card = card_from_tensors(expert_answer())
     assert (card.model_version, card.default_threshold, card.proposal_threshold) == ("abc", 0.5, 0.25)
+    assert card.type_level is None
+    assert card_from_tensors(expert_answer() | {"TYPE_LEVEL": np.array([[0.75]], np.float32)}).type_level == 0.75
 
 
 def test_a_piece_keeps_its_text() -> None:

@@ -103,7 +103,9 @@ export class Detail {
     const corrected = event.type !== event.expert_type ? el("small", {}, ` (expert: ${spoken(event.expert_type)})`) : null;
     byId("detail-title").replaceChildren(title(event.type), ...(corrected ? [corrected] : []));
     byId("detail-score").replaceChildren(meter(event));
-    byId("words").replaceChildren(words(event.explanation), ...contradictions(event.explanation));
+    byId("words").replaceChildren(
+      words(event.explanation), ...neighbours(event.explanation), ...contradictions(event.explanation),
+    );
     const { state, reviewer, time, comment } = event.review;
     // A decision that was taken back is none: its time says nothing.
     const by = state === "unreviewed" ? "" : [reviewer && `by ${reviewer}`, time && moment(time)].filter(Boolean).join(", ");
@@ -123,12 +125,13 @@ export class Detail {
     select.value = this.event.type;
   }
 
-  // What a decision carries: the type only when it differs from the expert's.
+  // What a decision carries: the type only when it differs from what holds without it.
   decision(state) {
     const type = byId("type").value;
+    const plain = this.event.explanation.type || this.event.expert_type;
     return {
       state,
-      type: state === "confirmed" && type !== this.event.expert_type && type !== "unknown" ? type : "",
+      type: state === "confirmed" && type !== plain && type !== "unknown" ? type : "",
       comment: byId("comment").value.trim(),
       seen: this.event.review.state,
     };
@@ -185,6 +188,27 @@ function contradictions(explanation) {
       { class: "contradictions" },
       el("summary", {}, `${explanation.contradictions.length} contradicted claim${explanation.contradictions.length > 1 ? "s" : ""}`),
       el("ul", {}, explanation.contradictions.map((text) => el("li", {}, text))),
+    ),
+  ];
+}
+
+function neighbours(explanation) {
+  const many = explanation.neighbours.length;
+  if (!many) return [];
+  const line = (one) =>
+    el(
+      "li",
+      {},
+      `Region ${one.region}: `,
+      el("a", { href: `/events/${one.event}`, "data-route": true }, one.event.slice(0, 8)),
+      `, ${spoken(one.type)}, ${Math.round(one.similarity * 100)} % alike`,
+    );
+  return [
+    el(
+      "details",
+      { class: "neighbours" },
+      el("summary", {}, `Like ${many} confirmed region${many > 1 ? "s" : ""}`),
+      el("ul", {}, explanation.neighbours.map(line)),
     ),
   ];
 }

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from iad_unify.data import pictures, splits, truth
 from iad_unify.data.samples import Box, DataError, Sample, read_all
 from iad_unify.procedural import draw_random
-from iad_unify.region_expert.drawn import PROCEDURAL, TEST_STREAM
+from iad_unify.region_expert.drawn import PROCEDURAL, TEST_STREAM, VALIDATION_STREAM
 
 Mask = NDArray[np.bool_]
 _DRAWN_SIDE_PX = 256
@@ -49,11 +49,16 @@ class Subjects:
     learnt: Sequence[Subject] = ()  # the train part
 
 
-def drawn(count: int) -> Subjects:
-    """The first drawings of the stream that no training meets; each is a group of its own."""
-    return Subjects(
-        [Subject(f"drawing {index}", str(index), partial(_draw, index)) for index in range(count)], (), "all"
+def drawn(count: int, chosen_on: int = 0) -> Subjects:
+    """The first drawings of the stream that no training meets; each is a group of its own.
+
+    And as many as `chosen_on` says of the validation's stream.
+    """
+    measured, held = (
+        [Subject(f"drawing {index}", str(index), partial(_draw, stream, index)) for index in range(some)]
+        for stream, some in ((TEST_STREAM, count), (VALIDATION_STREAM, chosen_on))
     )
+    return Subjects(measured, held, "all")
 
 
 def of_folder(folder: str, groups: Path | None, part: str, chosen_on: str | None) -> Subjects:
@@ -96,8 +101,8 @@ def _read(sample: Sample) -> Case:
     return Case(rgb, sample.defect_types, defects, truth.ignored(sample, rgb), sample.boxes, sample.template)
 
 
-def _draw(index: int) -> Case:
-    drawing = draw_random(np.random.default_rng([TEST_STREAM, index]), _DRAWN_SIDE_PX, good_share=0.4)
+def _draw(stream: int, index: int) -> Case:
+    drawing = draw_random(np.random.default_rng([stream, index]), _DRAWN_SIDE_PX, good_share=0.4)
     defects = tuple((defect.defect_type, defect.mask) for defect in drawing.defects)
     return Case(drawing.image, frozenset(kind for kind, _ in defects), defects)
 

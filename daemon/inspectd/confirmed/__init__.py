@@ -1,0 +1,1 @@
+"""Confirmed defects: remembered by their regions, and found again in later events."""
