@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from iad_unify.checkpoint import Card, CheckpointError, model_version, write_card
+from iad_unify.checkpoint import Card, CheckpointError, model_version, read_card, write_card
 from iad_unify.explainer import adapters
 from iad_unify.explainer.collected import Pictures
 from iad_unify.explainer.corpus import Corpus, sentences
@@ -29,10 +29,11 @@ from iad_unify.types import DEFECT_TYPES
 
 RUN = "run.json"
 LANGUAGE_HEAD = "language_model"
+PROCEDURAL = "procedural"
 NOTE = (
     "Answers questions about regions that the region expert found, from their tokens (appearance and geometry) alone;"
     " trained with region expert {expert}, whose tokens it understands and no other's, by `{command}`. Intended for explanations that are"
-    " checked against mask and logits before anyone reads them. Trained on procedural drawings: it knows their products,"
+    " checked against mask and logits before anyone reads them. Trained on {data}: it knows their products,"
     " the ten defect types and the question forms of its corpus; other questions get an answer that may not fit."
 )
 
@@ -72,7 +73,7 @@ class Session:
         order, schedule = self.order, self.trainer.schedule
         source = f" --base {order.base}" if order.base else " --start-from EXPLAINER" if order.start_from else ""
         source += order.recipe.options()
-        data = "procedural"
+        data = PROCEDURAL
         if order.pictures is not None:
             data = Path(order.pictures.folder).name
             source += " --groups groups.json" if order.pictures.groups else ""
@@ -87,26 +88,43 @@ class Session:
         """Write the checkpoint, its card without figures, and the state."""
         self.checkpoint()
         full = self.order.config == "full"
-        recipe, data = self.order.recipe, self.order.pictures
+        recipe, data = self.order.recipe, _data(self.order)
         model = adapters.folded(self.model) if recipe.lora else self.model
         save(self.order.out, model, self.tokenizer, torch.bfloat16 if full else torch.float16)
         write_recipe(self.order.out, recipe)
         done = self.trainer.done
-        alone = full and not recipe.lora and not recipe.whole
-        heads = (PROJECTION_HEAD,) if alone else (PROJECTION_HEAD, LANGUAGE_HEAD)
         card = Card(
             role=ROLE,
             config=self.order.config,
             parameters=sum(weight.numel() for weight in model.parameters()),
-            data=("procedural",) if data is None else (Path(data.folder).name,),
+            data=data,
             steps=done.steps,
             seed=self.trainer.schedule.seed,
             minutes=round(done.wall_minutes, 1),
-            trained_heads=heads if done.steps else (),
+            trained_heads=_heads(self.order) if done.steps else (),
             type_slugs=DEFECT_TYPES,
-            note=NOTE.format(expert=self.expert_version, command=self._command()),
+            note=NOTE.format(
+                expert=self.expert_version,
+                command=self._command(),
+                data="procedural drawings" if data == (PROCEDURAL,) else f"pictures of {' and '.join(data)}",
+            ),
         )
         return write_card(self.order.out, card)
+
+
+def _data(order: Order) -> tuple[str, ...]:
+    """What the weights have seen, those that the run starts from included."""
+    if order.pictures is None:
+        return (PROCEDURAL,)
+    before = read_card(order.start_from).data if order.start_from else ()
+    return tuple(dict.fromkeys((*before, Path(order.pictures.folder).name)))
+
+
+def _heads(order: Order) -> tuple[str, ...]:
+    """What has learned: without regions not the projection, which therefore refuses to serve."""
+    recipe = order.recipe
+    language = order.config == "tiny" or recipe.lora or recipe.whole
+    return (*((PROJECTION_HEAD,) if recipe.regions != "none" else ()), *((LANGUAGE_HEAD,) if language else ()))
 
 
 def open_session(order: Order, schedule: Schedule, report: Report = lambda stage, done, of: None) -> Session:

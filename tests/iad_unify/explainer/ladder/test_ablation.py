@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from iad_unify.checkpoint import CheckpointError
+from iad_unify.checkpoint import CheckpointError, UntrainedHead
 from iad_unify.explainer.ladder import ablation
+from iad_unify.serving.explainer import ExplainerService
 
 
 def train(name, session):
@@ -56,6 +57,12 @@ def test_an_interrupted_table_lists_what_is_left_and_goes_on(order):
     low, high = gaps["joint - gt, S2"]["location"]["ci"]
     assert low <= gaps["joint - gt, S2"]["location"]["value"] <= high
     assert any(line.startswith("joint ") and "96.3 / 93.3" in line for line in ablation.lines(result))
+
+
+def test_what_learned_without_regions_does_not_serve(order):
+    ablation.run(order, train)
+    with pytest.raises(UntrainedHead):
+        ExplainerService(order.out / "S4t-0")
 
 
 def test_a_finished_table_is_only_read_and_another_is_refused(order):
