@@ -33,9 +33,8 @@ class Whole(Corpus):
     """Frames as they were seen, the whole of each as the one region; `looks` are their appearance rows [N, K, D]."""
 
     def __init__(self, sightings: Sequence[Sighting], looks: NDArray[np.floating]) -> None:
+        self._looks = looks.astype(np.float32)  # first: their deviation is taken from `appearance`
         super().__init__(sightings)
-        self._looks = looks.astype(np.float32)
-        self._deviation = np.maximum(self._looks.std(0), 1e-3)
         self._frames = [regions_of(one.oracle, drawn=True) for one in sightings]
         self._single = [index for index, scene in enumerate(self._frames) if len(scene) == 1]
         if not self._single:
