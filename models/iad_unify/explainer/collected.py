@@ -120,7 +120,8 @@ def collect(
     collector: Collector, samples: Sequence[Sample], advance: Callable[[int], None] = lambda done: None
 ) -> tuple[list[Sighting], NDArray[np.float16]]:
     """Sightings of the samples and the appearance rows [N, K, D] of the whole pictures."""
-    found, wholes = [], []
+    found: list[Sighting] = []
+    wholes: list[NDArray[np.float16]] = []
     for done, sample in enumerate(samples, start=1):
         sighting, whole = collector.collect(sample)
         found.append(sighting)

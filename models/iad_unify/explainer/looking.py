@@ -45,7 +45,8 @@ def wholes(
     path = keep / f"wholes-{split}.npz"
     looks = sightings_file.read_looks(path, key)
     if looks is None:
-        spotter, found = Spotter(expert, threshold), []
+        spotter = Spotter(expert, threshold)
+        found: list[Looks] = []
         for start in range(0, count, CHUNK):
             indices = range(start, min(start + CHUNK, count))
             found.append(spotter.wholes([drawn(split, seed, index) for index in indices]))

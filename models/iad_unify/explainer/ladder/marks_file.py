@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +15,13 @@ _GROUPS = "groups"
 
 def write(path: Path, groups: Sequence[str], found: Mapping[Setting, Table]) -> None:
     """In one step, so that a file that is there is whole."""
-    arrays = {f"{setting}/{name}": marks for setting, table in found.items() for name, marks in table.items()}
+    arrays: dict[str, Any] = {
+        f"{setting}/{name}": marks for setting, table in found.items() for name, marks in table.items()
+    }
+    arrays[_GROUPS] = np.array(groups, dtype=np.str_)
     draft = path.with_name(path.name + ".part")
     with draft.open("wb") as handle:
-        np.savez_compressed(handle, **{_GROUPS: np.array(groups, dtype=np.str_)}, **arrays)
+        np.savez_compressed(handle, **arrays)
     draft.replace(path)
 
 
