@@ -10,6 +10,7 @@ from iad_unify import export
 from iad_unify.checkpoint import CheckpointError
 from iad_unify.defect_editor import commands as defect_editor
 from iad_unify.explainer import commands as explainer
+from iad_unify.explainer.ladder import command as ladder
 from iad_unify.mmad import command as mmad
 from iad_unify.procedural import commands as procedural
 from iad_unify.region_expert import commands as region_expert
@@ -34,8 +35,10 @@ _add(train, "explainer", explainer.train)
 _add(train, "defect-editor", defect_editor.train)
 _add(evaluate, "segmentation", region_expert.evaluate)
 _add(evaluate, "understanding", explainer.evaluate)
+_add(evaluate, "ladder", ladder.evaluate)
 _add(evaluate, "generation", defect_editor.evaluate)
 _add(app, "calibrate-types", type_command.calibrate_types)
+_add(app, "ablate", ladder.ablate)
 _add(app, "pretrain", pretrain_command.pretrain)
 _add(evaluate, "mmad", mmad.evaluate)
 _add(app, "draw", procedural.draw)

@@ -25,6 +25,9 @@ CELLS: tuple[str, ...] = (
 #: Names of the columns of a geometry vector, each normalised to the original frame's width, height or area.
 GEOMETRY_FIELDS: tuple[str, ...] = ("cx", "cy", "w", "h", "area")
 
+#: Geometry of the whole frame as a region.
+WHOLE_FRAME: NDArray[np.float32] = np.array([0.5, 0.5, 1.0, 1.0, 1.0], dtype=np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:

@@ -22,7 +22,32 @@ ExpertOption = Annotated[Path, typer.Option(help="Checkpoint folder of the regio
 def train(
     expert: ExpertOption,
     out: Annotated[Path, typer.Option(help="Checkpoint folder to write; its `state` keeps what --resume needs.")],
-    data: Annotated[str, typer.Option(help="Training data; only `procedural`.")] = "procedural",
+    data: Annotated[str, typer.Option(help="`procedural`, or a data set folder.")] = "procedural",
+    groups: Annotated[
+        Path | None, typer.Option(help="Split file of a folder, whose train part is learned from.")
+    ] = None,
+    fold_expert: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A folder's predicted regions are proposed by these experts, each on the groups that its groups.json holds "
+            "out; drawings are fresh and need none. May be given more than once."
+        ),
+    ] = None,
+    schedule: Annotated[
+        str, typer.Option(help="True and predicted regions: mixed, gt, gt-then-predicted, stage-wise or joint.")
+    ] = "mixed",
+    regions: Annotated[
+        str, typer.Option(help="given; none or whole (picture) train a control of `evaluate ladder`.")
+    ] = "given",
+    lora: Annotated[
+        int, typer.Option(min=0, help="Rank of an adapter on the language model; with full or --start-from.")
+    ] = 0,
+    whole: Annotated[
+        bool, typer.Option("--whole", help="full: every weight learns, not the projection alone.")
+    ] = False,
+    gradient_checkpointing: Annotated[
+        bool, typer.Option("--gradient-checkpointing", help="Less memory for about a third more time.")
+    ] = False,
     config: Annotated[
         str, typer.Option(help="tiny (from scratch) or full (a pretrained Qwen3.5, see --base).")
     ] = "tiny",
@@ -44,6 +69,9 @@ def train(
     from rich.console import Console
 
     from iad_unify.checkpoint import CheckpointError
+    from iad_unify.data.samples import DataError
+    from iad_unify.explainer.collected import Pictures
+    from iad_unify.explainer.recipe import Recipe
     from iad_unify.explainer.session import Order, open_session
     from iad_unify.explainer.training import Schedule
 
@@ -53,20 +81,31 @@ def train(
         raise typer.BadParameter("goes with --config full, and only with it", param_hint="--base")
     if start_from and config == "full":
         raise typer.BadParameter("goes with --config tiny", param_hint="--start-from")
-    if data != "procedural":
-        raise typer.BadParameter("the explainer trains on `procedural` only", param_hint="--data")
+    if lora and config != "full" and not start_from:
+        raise typer.BadParameter("goes with --config full or --start-from", param_hint="--lora")
+    if whole and config != "full":
+        raise typer.BadParameter("goes with --config full; the tiny one learns whole anyway", param_hint="--whole")
+    if data == "procedural" and (groups or fold_expert):
+        raise typer.BadParameter("goes with a data set folder; drawings are fresh", param_hint="--fold-expert")
+    if data != "procedural" and not fold_expert and (schedule, regions) != ("gt", "given"):
+        raise typer.BadParameter("an expert proposes too well on what it learned from", param_hint="--fold-expert")
+    try:
+        recipe = Recipe(schedule, regions, lora, whole, gradient_checkpointing)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
     if not minutes and not steps:
         raise typer.BadParameter("set one of --minutes and --steps", param_hint="--minutes")
     limit_threads(threads)
     console = Console()
-    order = Order(expert, out, config, base, start_from, drawings, resume, device)
-    schedule = Schedule(minutes=minutes, steps=steps, batch=batch, learning_rate=learning_rate, seed=seed)
+    pictures = None if data == "procedural" else Pictures(data, groups, tuple(fold_expert or ()))
+    order = Order(expert, out, config, base, start_from, drawings, resume, device, recipe, pictures)
+    length = Schedule(minutes=minutes, steps=steps, batch=batch, learning_rate=learning_rate, seed=seed)
     try:
         with bar(console, "looking at drawings", drawings) as advance:
-            session = open_session(order, schedule, lambda stage, done, of: advance(done, ""))
+            session = open_session(order, length, lambda stage, done, of: advance(drawings * done / of, stage))
         finished = _run(session, console)
         card = session.finish()
-    except CheckpointError as error:
+    except (CheckpointError, DataError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(2) from error
     console.print(f"{out}: version {card.model_version}, {card.steps} steps, {card.minutes:g} min")

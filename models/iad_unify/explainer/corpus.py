@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from iad_unify.explainer.config import MAX_PROMPT_REGIONS
 from iad_unify.explainer.prompt import Question
+from iad_unify.explainer.recipe import DEFAULT, Recipe
 from iad_unify.explainer.rewording import opened, wordings
 from iad_unify.explainer.sightings import Regions, Sighting
 from iad_unify.explainer.training import Example
@@ -64,9 +65,10 @@ class Region:
 class Corpus:
     """Draws examples from sightings."""
 
-    def __init__(self, sightings: Sequence[Sighting]) -> None:
-        self._oracle = [_regions(one.oracle, drawn=True) for one in sightings if one.oracle.rles]
-        self._predicted = [_regions(one.predicted, drawn=False) for one in sightings if one.predicted.rles]
+    def __init__(self, sightings: Sequence[Sighting], recipe: Recipe = DEFAULT) -> None:
+        self._recipe = recipe
+        self._oracle = [regions_of(one.oracle, drawn=True) for one in sightings if one.oracle.rles]
+        self._predicted = [regions_of(one.predicted, drawn=False) for one in sightings if one.predicted.rles]
         if not self._oracle:
             raise ValueError("no sighting has a drawn defect")
         self._predicted = self._predicted or self._oracle
@@ -81,11 +83,12 @@ class Corpus:
 
     def draw(self, rng: np.random.Generator, count: int, progress: float = 1.0) -> list[Example]:
         """`count` examples for that point of a run, 0 to 1; from `SIMPLE_UNTIL` on, of all kinds of questions."""
-        return [self._example(rng, progress < SIMPLE_UNTIL) for _ in range(count)]
+        return [self._example(rng, progress) for _ in range(count)]
 
-    def _example(self, rng: np.random.Generator, simple: bool) -> Example:
-        scene = self._one_region(rng) if simple else self._scene(rng)
-        kind = SIMPLE_KINDS[int(rng.integers(len(SIMPLE_KINDS)))] if simple else None
+    def _example(self, rng: np.random.Generator, progress: float) -> Example:
+        simple = progress < SIMPLE_UNTIL
+        scene = self._one_region(rng, progress) if simple else self._scene(rng, progress)
+        kind = self._simple_kind(rng) if simple else None
         facts, geometry = _arranged(scene, rng)
         asked = self._asked(facts, rng, kind)
         text = asked.question if _as_it_is(asked) else opened(asked.question, rng)
@@ -95,6 +98,9 @@ class Corpus:
         looks = looks + rng.normal(0, APPEARANCE_NOISE, looks.shape).astype(np.float32) * self._deviation
         return Example(Question(text, looks, geometry), asked.answer)
 
+    def _simple_kind(self, rng: np.random.Generator) -> QuestionKind:
+        return SIMPLE_KINDS[int(rng.integers(len(SIMPLE_KINDS)))]
+
     def _asked(self, facts: Facts, rng: np.random.Generator, kind: QuestionKind | None) -> questions.Example:
         """A question of the kind; in the simple part of the run, which has a kind, English only."""
         if kind is not None:
@@ -103,14 +109,18 @@ class Corpus:
         language = questions.drawn_language(rng) if drawn is QuestionKind.DESCRIBE else "en"
         return questions.example(facts, rng, drawn, wordings=self._wordings, language=language)
 
-    def _one_region(self, rng: np.random.Generator) -> list[Region]:
-        scene = self._oracle[int(rng.integers(len(self._oracle)))]
+    def _pool(self, rng: np.random.Generator, share: float) -> list[list[Region]]:
+        return self._oracle if share >= 1 or rng.random() < share else self._predicted
+
+    def _one_region(self, rng: np.random.Generator, progress: float) -> list[Region]:
+        pool = self._pool(rng, self._recipe.oracle_share(progress, 1.0))
+        scene = pool[int(rng.integers(len(pool)))]
         return [scene[int(rng.integers(len(scene)))]]
 
-    def _scene(self, rng: np.random.Generator) -> list[Region]:
+    def _scene(self, rng: np.random.Generator, progress: float) -> list[Region]:
         if rng.random() < EMPTY_SHARE:
             return []
-        pool = self._oracle if rng.random() < ORACLE_SHARE else self._predicted
+        pool = self._pool(rng, self._recipe.oracle_share(progress, ORACLE_SHARE))
         scene = list(pool[int(rng.integers(len(pool)))])
         if rng.random() < MIXED_SHARE:
             for _ in range(int(rng.integers(1, 5))):
@@ -146,7 +156,8 @@ def _as_it_is(asked: questions.Example) -> bool:
     return asked.language != "en" or asked.question == questions.ALERT_QUESTION
 
 
-def _regions(regions: Regions, drawn: bool) -> list[Region]:
+def regions_of(regions: Regions, drawn: bool) -> list[Region]:
+    """Those of a frame with what may be said of them: of the drawn ones what was drawn, of proposals what is likely."""
     found = []
     for index, rle in enumerate(regions.rles[:MAX_PROMPT_REGIONS]):
         window, x, y = decode_window(rle)

@@ -18,8 +18,8 @@ import numpy as np
 from iad_unify.checkpoint import Figure, model_version, read_card, write_card
 from iad_unify.explainer.config import MAX_PROMPT_REGIONS
 from iad_unify.explainer.generation import answers
+from iad_unify.explainer.looking import sightings
 from iad_unify.explainer.prompt import PromptWriter, Question
-from iad_unify.explainer.session import sightings
 from iad_unify.explainer.sightings import Regions, Sighting
 from iad_unify.explainer.storage import load
 from iad_unify.language import facts as measured

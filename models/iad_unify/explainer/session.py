@@ -5,8 +5,8 @@ Puts together sightings, corpus, model and trainer; knows no terminal.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +15,27 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from iad_unify.checkpoint import Card, CheckpointError, model_version, read_card, write_card
-from iad_unify.explainer import sightings_file
+from iad_unify.explainer import adapters
+from iad_unify.explainer.collected import Pictures
 from iad_unify.explainer.corpus import Corpus, sentences
+from iad_unify.explainer.looking import Report, collected, sightings, wholes
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import PromptWriter
-from iad_unify.explainer.sightings import Sighting, Spotter, gather
+from iad_unify.explainer.recipe import DEFAULT, Recipe, write_recipe
 from iad_unify.explainer.storage import PROJECTION_HEAD, ROLE, fresh_tiny, from_base, load, save
 from iad_unify.explainer.training import STATE, Schedule, Trainer
+from iad_unify.explainer.without import Blind, Whole
 from iad_unify.types import DEFECT_TYPES
 
 RUN = "run.json"
-#: Part of the key of kept sightings: raise it when they are drawn or looked at in another way.
-SIGHTINGS_FORMAT = 1
 LANGUAGE_HEAD = "language_model"
+PROCEDURAL = "procedural"
 NOTE = (
     "Answers questions about regions that the region expert found, from their tokens (appearance and geometry) alone;"
     " trained with region expert {expert}, whose tokens it understands and no other's, by `{command}`. Intended for explanations that are"
-    " checked against mask and logits before anyone reads them. Trained on procedural drawings: it knows their products,"
+    " checked against mask and logits before anyone reads them. Trained on {data}: it knows their products,"
     " the ten defect types and the question forms of its corpus; other questions get an answer that may not fit."
 )
-
-Report = Callable[[str, int, int], None]  # stage, done, of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +50,9 @@ class Order:
     drawings: int = 4000
     resume: bool = False
     device: str = "cpu"
+    recipe: Recipe = DEFAULT
+    pictures: Pictures | None = None  # a data set in place of drawings
+    keep: Path | None = None  # where sightings lie, when several runs share them; the state otherwise
 
 
 @dataclass(slots=True)
@@ -69,8 +72,14 @@ class Session:
     def _command(self) -> str:
         order, schedule = self.order, self.trainer.schedule
         source = f" --base {order.base}" if order.base else " --start-from EXPLAINER" if order.start_from else ""
+        source += order.recipe.options()
+        data = PROCEDURAL
+        if order.pictures is not None:
+            data = Path(order.pictures.folder).name
+            source += " --groups groups.json" if order.pictures.groups else ""
+            source += " --fold-expert FOLD" * len(order.pictures.folds)
         return (
-            f"iad-unify train explainer --data procedural --expert EXPERT --config {order.config}{source}"
+            f"iad-unify train explainer --data {data} --expert EXPERT --config {order.config}{source}"
             f" --minutes {schedule.minutes:g} --steps {schedule.steps} --drawings {order.drawings}"
             f" --batch {schedule.batch} --learning-rate {schedule.learning_rate:g} --seed {schedule.seed} --out FOLDER"
         )
@@ -79,58 +88,87 @@ class Session:
         """Write the checkpoint, its card without figures, and the state."""
         self.checkpoint()
         full = self.order.config == "full"
-        save(self.order.out, self.model, self.tokenizer, torch.bfloat16 if full else torch.float16)
+        recipe, data = self.order.recipe, _data(self.order)
+        model = adapters.folded(self.model) if recipe.lora else self.model
+        save(self.order.out, model, self.tokenizer, torch.bfloat16 if full else torch.float16)
+        write_recipe(self.order.out, recipe)
         done = self.trainer.done
-        heads = (PROJECTION_HEAD,) if full else (PROJECTION_HEAD, LANGUAGE_HEAD)
         card = Card(
             role=ROLE,
             config=self.order.config,
-            parameters=sum(weight.numel() for weight in self.model.parameters()),
-            data=("procedural",),
+            parameters=sum(weight.numel() for weight in model.parameters()),
+            data=data,
             steps=done.steps,
             seed=self.trainer.schedule.seed,
             minutes=round(done.wall_minutes, 1),
-            trained_heads=heads if done.steps else (),
+            trained_heads=_heads(self.order) if done.steps else (),
             type_slugs=DEFECT_TYPES,
-            note=NOTE.format(expert=self.expert_version, command=self._command()),
+            note=NOTE.format(
+                expert=self.expert_version,
+                command=self._command(),
+                data="procedural drawings" if data == (PROCEDURAL,) else f"pictures of {' and '.join(data)}",
+            ),
         )
         return write_card(self.order.out, card)
 
 
+def _data(order: Order) -> tuple[str, ...]:
+    """What the weights have seen, those that the run starts from included."""
+    if order.pictures is None:
+        return (PROCEDURAL,)
+    before = read_card(order.start_from).data if order.start_from else ()
+    return tuple(dict.fromkeys((*before, Path(order.pictures.folder).name)))
+
+
+def _heads(order: Order) -> tuple[str, ...]:
+    """What has learned: without regions not the projection, which therefore refuses to serve."""
+    recipe = order.recipe
+    language = order.config == "tiny" or recipe.lora or recipe.whole
+    return (*((PROJECTION_HEAD,) if recipe.regions != "none" else ()), *((LANGUAGE_HEAD,) if language else ()))
+
+
 def open_session(order: Order, schedule: Schedule, report: Report = lambda stage, done, of: None) -> Session:
-    """Look at the drawings (or read what was seen before), build or resume the trainer. Raises CheckpointError."""
+    """Look at the pictures (or read what was seen before), build or resume the trainer. Raises CheckpointError, DataError."""
     version = model_version(order.expert)
     before = _run_before(order) if order.resume else None  # first: looking at drawings takes minutes
-    seen = sightings(order.expert, "train", schedule.seed, order.drawings, order.out / STATE, report)
-    corpus = Corpus(seen)
+    words, corpus = _corpora(order, schedule.seed, report)
     torch.manual_seed(schedule.seed)
-    model, tokenizer = _start(order, corpus, schedule.seed)
+    model, tokenizer = _start(order, words, corpus, schedule.seed)
     _same_run(order, schedule, tokenizer, version, before)
-    trainer = Trainer(
-        model.to(order.device), PromptWriter(tokenizer), corpus.draw, schedule, whole=order.config == "tiny"
-    )
+    recipe = order.recipe
+    if recipe.lora:
+        adapters.add(model, recipe.lora)
+    if recipe.whole:
+        model.float()  # small steps vanish in bf16
+    if recipe.checkpointing:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+    whole = recipe.whole or (order.config == "tiny" and not recipe.lora)
+    stages = replace(schedule, stages=recipe.stages)
+    trainer = Trainer(model.to(order.device), PromptWriter(tokenizer), corpus.draw, stages, whole)
     if order.resume:
         trainer.load_state(order.out / STATE)
     return Session(order, model, tokenizer, trainer, version)
 
 
-def sightings(
-    expert: Path, split: str, seed: int, count: int, keep: Path, report: Report = lambda stage, done, of: None
-) -> list[Sighting]:
-    """Sightings of a split with the expert's own proposal threshold, from the file in `keep` when it fits."""
-    threshold = read_card(expert).proposal_threshold
-    if threshold is None:
-        raise CheckpointError(expert, "train it again", "its card has no proposal threshold")
-    key = f"{SIGHTINGS_FORMAT}/{model_version(expert)}/{threshold}/{split}/{seed}/{count}"
-    path = keep / f"sightings-{split}.npz"
-    seen = sightings_file.read(path, key)
-    if seen is None:
-        seen = gather(Spotter(expert, threshold), split, seed, count, lambda done: report("drawings", done, count))
-        sightings_file.write(path, key, seen)
-    return seen
+def _corpora(order: Order, seed: int, report: Report) -> tuple[Corpus, Corpus]:
+    """What the words are taken from, which is the same for every recipe, and what is learned from."""
+    keep = order.keep or order.out / STATE
+    looks = None
+    if order.pictures is not None:
+        seen, looks = collected(order.expert, order.pictures, keep, report)
+    else:
+        seen = sightings(order.expert, "train", seed, order.drawings, keep, report)
+        if order.recipe.regions == "whole":
+            looks = wholes(order.expert, "train", seed, order.drawings, keep, report)
+    words = Corpus(seen)
+    if order.recipe.regions == "whole" and looks is not None:
+        return words, Whole(seen, looks)
+    if order.recipe.regions == "none":
+        return words, Blind(seen, order.recipe)
+    return words, words if order.recipe == DEFAULT else Corpus(seen, order.recipe)
 
 
-def _start(order: Order, corpus: Corpus, seed: int) -> tuple[RegionQwen, PreTrainedTokenizerBase]:
+def _start(order: Order, words: Corpus, corpus: Corpus, seed: int) -> tuple[RegionQwen, PreTrainedTokenizerBase]:
     rows = corpus.appearance()  # [N, K, D]
     if order.config == "full":
         model, tokenizer = from_base(order.base, rows.shape[2], rows.shape[1])
@@ -139,7 +177,7 @@ def _start(order: Order, corpus: Corpus, seed: int) -> tuple[RegionQwen, PreTrai
         if (model.config.region_rows, model.config.region_dim) != rows.shape[1:]:
             raise CheckpointError(order.start_from, "start without it", "it reads region tokens of another shape")
     else:
-        texts: Iterable[str] = sentences(corpus, np.random.default_rng((seed, 9)))
+        texts: Iterable[str] = sentences(words, np.random.default_rng((seed, 9)))
         model, tokenizer = fresh_tiny(texts, rows.shape[2], rows.shape[1])
     model.region_projection.standardise(torch.from_numpy(rows))
     return model, tokenizer
@@ -169,11 +207,14 @@ def _same_run(
         "drawings": order.drawings,
         "seed": schedule.seed,
         "vocabulary": hashlib.sha256(words.encode()).hexdigest()[:12],
+        **order.recipe.changes(),
     }
+    if order.pictures is not None:
+        run["data"] = order.pictures.key(order.pictures.samples())
     if before is None:
         path = order.out / STATE / RUN
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(run, indent=2) + "\n", encoding="utf-8")
     elif before != run:
-        changed = ", ".join(name for name in run if before.get(name) != run[name])
+        changed = ", ".join(name for name in {**before, **run} if before.get(name) != run.get(name))
         raise CheckpointError(order.out, "start without --resume", f"the run differs in: {changed}")

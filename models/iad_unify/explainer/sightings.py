@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.catalog import EXPERT_SIZE
-from iad_unify.checkpoint import CheckpointError
+from iad_unify.checkpoint import CheckpointError, read_card
 from iad_unify.geometry import Letterbox, geometry_of_mask
 from iad_unify.masks import Rle, decode, encode, encode_window
 from iad_unify.procedural import Drawing, DrawnDefect, draw_random
@@ -26,6 +26,8 @@ SPLITS = {"train": 0, "validation": 1, "test": 2}
 MIN_AREA_PX = 12.0
 #: Frames in one pass through the expert.
 CHUNK = 8
+#: Of the drawings, those without a defect.
+GOOD_SHARE = 0.04
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Sighting:
 class Spotter:
     """Draws frames and looks at them with a frozen expert."""
 
-    def __init__(self, checkpoint: Path, proposal_threshold: float, good_share: float = 0.04) -> None:
+    def __init__(self, checkpoint: Path, proposal_threshold: float, good_share: float = GOOD_SHARE) -> None:
         self.model = expert.load(checkpoint)
         if self.model.config.size != EXPERT_SIZE:
             raise CheckpointError(
@@ -61,20 +63,29 @@ class Spotter:
             )
         self._threshold, self._good_share = proposal_threshold, good_share
 
-    def see(self, split: str, seed: int, indices: Sequence[int]) -> list[Sighting]:
-        """The frames of a split by index; the same arguments give the same drawings."""
-        drawings = [self._draw(np.random.default_rng((seed, SPLITS[split], index))) for index in indices]
+    def wholes(self, drawings: Sequence[Drawing]) -> NDArray[np.float16]:
+        """Appearance rows [N, K, D] of each frame as one region."""
+        rows = [
+            describe(self.model, frame, [frame.letterbox.content()]).appearance for frame, _ in self.frames(drawings)
+        ]
+        return np.concatenate(rows)
+
+    def frames(self, drawings: Sequence[Drawing]) -> list[tuple[Frame, NDArray[np.float32]]]:
+        """Each frame as the heads see it, and its raw map [S, S]."""
         boxes = [Letterbox.fit(one.image.shape[1], one.image.shape[0], EXPERT_SIZE) for one in drawings]
         squares = [box.apply(one.image) for box, one in zip(boxes, drawings, strict=True)]
         raw, features = maps(self.model, np.stack(squares))
         return [
-            self._sighting(drawing, Frame(squares[index], box, features[index : index + 1]), raw[index])
-            for index, (drawing, box) in enumerate(zip(drawings, boxes, strict=True))
+            (Frame(squares[index], box, features[index : index + 1]), raw[index]) for index, box in enumerate(boxes)
         ]
 
-    def _draw(self, rng: np.random.Generator) -> Drawing:
-        drawing = draw_random(rng, EXPERT_SIZE, good_share=self._good_share)
-        return cropped(drawing, rng) if rng.random() < 0.4 else drawing
+    def see(self, split: str, seed: int, indices: Sequence[int]) -> list[Sighting]:
+        """The frames of a split by index; the same arguments give the same drawings."""
+        drawings = [drawn(split, seed, index, self._good_share) for index in indices]
+        return [
+            self._sighting(drawing, frame, raw)
+            for drawing, (frame, raw) in zip(drawings, self.frames(drawings), strict=True)
+        ]
 
     def _sighting(self, drawing: Drawing, frame: Frame, raw: NDArray[np.float32]) -> Sighting:
         smoothed = smooth(raw, frame.letterbox, self.model.config.smoothing_px)
@@ -84,7 +95,7 @@ class Spotter:
             width,
             height,
             self._oracle(drawing, frame, smoothed),
-            self._predicted(drawing, frame, smoothed),
+            self._predicted(drawing, frame, smoothed, self._threshold),
         )
 
     def _oracle(self, drawing: Drawing, frame: Frame, smoothed: NDArray[np.float32]) -> Regions:
@@ -100,9 +111,9 @@ class Spotter:
             tuple(defect.defect_type for defect in defects),
         )
 
-    def _predicted(self, drawing: Drawing, frame: Frame, smoothed: NDArray[np.float32]) -> Regions:
+    def _predicted(self, drawing: Drawing, frame: Frame, smoothed: NDArray[np.float32], threshold: float) -> Regions:
         box = frame.letterbox
-        proposals = propose(smoothed, box, self._threshold, MIN_AREA_PX)
+        proposals = propose(smoothed, box, threshold, MIN_AREA_PX)
         appearance, logits, _ = describe(self.model, frame, [proposal.square for proposal in proposals])
         rles = tuple(encode_window(one.mask, one.x, one.y, box.width, box.height) for one in proposals)
         return Regions(
@@ -112,6 +123,21 @@ class Spotter:
             rles,
             tuple(_drawn_type(decode(rle), drawing.defects) for rle in rles),
         )
+
+
+def proposal_threshold(checkpoint: Path) -> float:
+    """What the expert's card says that regions are proposed from; CheckpointError when it says nothing."""
+    threshold = read_card(checkpoint).proposal_threshold
+    if threshold is None:
+        raise CheckpointError(checkpoint, "train it again", "its card has no proposal threshold")
+    return threshold
+
+
+def drawn(split: str, seed: int, index: int, good_share: float = GOOD_SHARE) -> Drawing:
+    """The drawing of a split by index; the same arguments give the same."""
+    rng = np.random.default_rng((seed, SPLITS[split], index))
+    drawing = draw_random(rng, EXPERT_SIZE, good_share=good_share)
+    return cropped(drawing, rng) if rng.random() < 0.4 else drawing
 
 
 def cropped(drawing: Drawing, rng: np.random.Generator) -> Drawing:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from iad_unify.explainer.sightings import Regions, Sighting
 from iad_unify.masks import Rle
@@ -56,3 +57,22 @@ def read(path: Path, key: str) -> list[Sighting] | None:
             )
         found.append(Sighting(str(arrays["products"][index]), width, height, *both))
     return found
+
+
+def write_looks(path: Path, key: str, looks: NDArray[np.float16]) -> None:
+    """Appearance rows [N, K, D] and their key, in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".part")
+    with draft.open("wb") as handle:
+        np.savez(handle, key=np.array(key), looks=looks)
+    draft.replace(path)
+
+
+def read_looks(path: Path, key: str) -> NDArray[np.float16] | None:
+    """The rows, or None in the cases of `read`."""
+    try:
+        with path.open("rb") as handle, np.load(handle) as file:
+            arrays = dict(file)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+    return arrays["looks"] if str(arrays["key"]) == key else None

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from iad_unify.checkpoint import CheckpointError
+from iad_unify.explainer import adapters
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import IGNORED, Batch, PromptWriter, Question
 
@@ -49,6 +50,7 @@ class Schedule:
     warmup_steps: int = 100
     seed: int = 0
     half: bool = True  # bf16 autocast: 1.8 times faster on processors that have it
+    stages: int = 1  # the rate goes down that many times, in equal parts of the run
 
     def progress(self, steps: int, minutes: float) -> float:
         """0 at the start, 1 at the end."""
@@ -57,7 +59,10 @@ class Schedule:
 
     def rate(self, steps: int, progress: float) -> float:
         """Warm-up, then a cosine down to a hundredth."""
-        cosine = 0.5 * (1 + float(np.cos(np.pi * progress)))
+        within = (
+            progress if self.stages == 1 else progress * self.stages - min(int(progress * self.stages), self.stages - 1)
+        )
+        cosine = 0.5 * (1 + float(np.cos(np.pi * within)))
         return self.learning_rate * min(1.0, (steps + 1) / self.warmup_steps) * max(cosine, 0.01)
 
 
@@ -72,7 +77,9 @@ class Progress:
 
 
 class Trainer:
-    """One run. With `whole=False` only the region projection learns, as on a pretrained language model."""
+    """One run. With `whole=False` only the region projection learns, as on a pretrained language model, and its adapter
+    where it has one.
+    """
 
     def __init__(
         self, model: RegionQwen, writer: PromptWriter, supply: Supply, schedule: Schedule, whole: bool = True
@@ -178,6 +185,8 @@ def _learned(model: RegionQwen, whole: bool) -> dict[str, nn.Parameter]:
     if not whole:
         model.requires_grad_(False)
         model.region_projection.float().requires_grad_(True)  # small steps vanish in bf16
+        for weight in adapters.weights(model):
+            weight.requires_grad_(True)
     # the vision tower sees no image here: without gradients it keeps its values
     return {
         name: weight

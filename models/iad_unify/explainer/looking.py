@@ -1,0 +1,76 @@
+"""What an explainer is trained on, seen once and kept: sightings of drawings or of a data set, and whole pictures.
+
+Files lie in the folder that is named, with a key that tells whether they still fit. Knows no questions.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from iad_unify.checkpoint import model_version
+from iad_unify.data.samples import DataError
+from iad_unify.explainer import sightings_file
+from iad_unify.explainer.collected import Collector, Pictures, collect
+from iad_unify.explainer.sightings import CHUNK, Sighting, Spotter, drawn, gather, proposal_threshold
+
+#: Part of the key of kept sightings: raise it when they are drawn or looked at in another way.
+SIGHTINGS_FORMAT = 1
+
+Report = Callable[[str, int, int], None]  # stage, done, of
+Looks = NDArray[np.float16]
+
+
+def sightings(
+    expert: Path, split: str, seed: int, count: int, keep: Path, report: Report = lambda stage, done, of: None
+) -> list[Sighting]:
+    """Sightings of a split with the expert's own proposal threshold, from the file in `keep` when it fits."""
+    threshold = proposal_threshold(expert)
+    key = f"{SIGHTINGS_FORMAT}/{model_version(expert)}/{threshold}/{split}/{seed}/{count}"
+    path = keep / f"sightings-{split}.npz"
+    seen = sightings_file.read(path, key)
+    if seen is None:
+        seen = gather(Spotter(expert, threshold), split, seed, count, lambda done: report("drawings", done, count))
+        sightings_file.write(path, key, seen)
+    return seen
+
+
+def wholes(
+    expert: Path, split: str, seed: int, count: int, keep: Path, report: Report = lambda stage, done, of: None
+) -> Looks:
+    """Appearance rows [count, K, D] of the whole drawings of the same split, kept likewise."""
+    threshold = proposal_threshold(expert)
+    key = f"{SIGHTINGS_FORMAT}/{model_version(expert)}/{split}/{seed}/{count}"
+    path = keep / f"wholes-{split}.npz"
+    looks = sightings_file.read_looks(path, key)
+    if looks is None:
+        spotter = Spotter(expert, threshold)
+        found: list[Looks] = []
+        for start in range(0, count, CHUNK):
+            indices = range(start, min(start + CHUNK, count))
+            found.append(spotter.wholes([drawn(split, seed, index) for index in indices]))
+            report("whole drawings", indices.stop, count)
+        looks = np.concatenate(found)
+        sightings_file.write_looks(path, key, looks)
+    return looks
+
+
+def collected(
+    expert: Path, data: Pictures, keep: Path, report: Report = lambda stage, done, of: None
+) -> tuple[list[Sighting], Looks]:
+    """Sightings and whole pictures of a data set's train part, kept likewise; DataError when nothing can be learned from."""
+    samples = data.samples()
+    threshold = proposal_threshold(expert)
+    key = f"{SIGHTINGS_FORMAT}/{model_version(expert)}/{threshold}/{data.key(samples)}"
+    path, beside = keep / "sightings-train.npz", keep / "wholes-train.npz"
+    seen, looks = sightings_file.read(path, key), sightings_file.read_looks(beside, key)
+    if seen is None or looks is None:
+        collector = Collector(expert, threshold, data.folds)
+        covered = collector.covered(samples)
+        if not any(not sample.good for sample in covered):
+            raise DataError(data.folder, "no defect with a mask or boxes in a group that a fold held out")
+        seen, looks = collect(collector, covered, lambda done: report("pictures", done, len(covered)))
+        sightings_file.write(path, key, seen)
+        sightings_file.write_looks(beside, key, looks)
+    return seen, looks
