@@ -103,7 +103,8 @@ def tables(views: Sequence[View], asked: Sequence[Asked]) -> dict[Setting, Table
             swapped = _example(strangers[one.view].fact, one.example.kind, np.random.default_rng(0))
             follows = marks(swapped, strangers[one.view].fact, one.answer).strict
             _set(table, len(views), one.view, f"{aspect}_follows", follows)
-        if one.setting is Setting.PREDICTED and view.found:
+        clear = aspect != "location" or view.fact.cell_share >= CLEAR_CELL
+        if one.setting is Setting.PREDICTED and view.found and clear:
             _set(table, len(views), one.view, f"{aspect}_found", mark.strict)
     return found
 

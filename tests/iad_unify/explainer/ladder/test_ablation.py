@@ -49,7 +49,7 @@ def test_an_interrupted_table_lists_what_is_left_and_goes_on(order):
     assert result["unfinished"] == []
     assert json.loads((order.out / "report.json").read_text()) == result
     settings = result["arms"]["joint"]["settings"]
-    assert {"S1", "S2", "oracle_iou_90", "oracle_iou_50", "S3", "S4"} == set(settings)
+    assert {"S1", "S2", "oracle_iou_90", "oracle_iou_70", "oracle_iou_50", "S3", "S4"} == set(settings)
     assert len(settings["S2"]["location_by_seed"]) == 1
     assert list(result["arms"]["S3t"]["settings"]) == ["S3t"]
     gaps = result["differences"]
