@@ -160,7 +160,9 @@ def judged(
         if len(near) == settings.neighbours:
             break
         row, similarity = memory[index], float(similarities[index])
-        near.setdefault(regions.pictures[row], Found(regions.pictures[row], 1, regions.types[row], similarity))
+        itself = regions.answers[int(regions.probabilities[row].argmax())]
+        found = Found(regions.pictures[row], 1, regions.types[row], similarity, itself)
+        near.setdefault(regions.pictures[row], found)
     alone = shares(list(near.values()))
     mixed = together(expert, [one for one in near.values() if one.similarity >= settings.least_similarity])
     return {"expert": best(expert), "neighbours": best(alone), "both": best(mixed)}

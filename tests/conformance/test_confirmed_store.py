@@ -19,7 +19,7 @@ def unit(*numbers: float) -> NDArray[np.float32]:
 
 
 def region(event_id: str, vector: NDArray[np.float32], kind: str = "hole", **others: object) -> ConfirmedRegion:
-    values = {"region": 1, "camera_id": "cam-1", "model_version": MODEL} | others
+    values = {"region": 1, "camera_id": "cam-1", "model_version": MODEL, "expert_type": "stain"} | others
     return ConfirmedRegion(event_id=event_id, defect_type=kind, embedding=vector, **values)  # type: ignore[arg-type]
 
 
@@ -38,6 +38,7 @@ async def test_the_nearest_come_first_and_once_for_each_event(database: Database
     await store.replace(three, MODEL, [region(three, unit(0, 1), "chip")])
     (found, other) = await store.search(MODEL, np.stack([unit(1, 0), unit(0, 1)]), 2)
     assert [(item.event_id, item.region, item.defect_type) for item in found] == [(one, 1, "hole"), (two, 1, "dent")]
+    assert not any(item.known for item in found)
     assert [item.similarity for item in found] == pytest.approx([1, 0.7071], abs=2e-3)
     assert [item.defect_type for item in other] == ["chip", "dent"]
 

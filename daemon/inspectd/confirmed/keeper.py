@@ -119,7 +119,13 @@ def confirmed_regions(event: DefectEvent, label: str, findings: Findings) -> lis
     embeddings = embed(findings.tokens.appearance)
     return [
         ConfirmedRegion(
-            event.event_id, region.number, event.camera_id, findings.model_version, label, embeddings[region.number - 1]
+            event_id=event.event_id,
+            region=region.number,
+            camera_id=event.camera_id,
+            model_version=findings.model_version,
+            defect_type=label,
+            expert_type=region.defect_type,
+            embedding=embeddings[region.number - 1],
         )
         for region in alike
         if np.any(embeddings[region.number - 1])

@@ -30,6 +30,7 @@ class _Held:
     regions: tuple[int, ...]
     cameras: NDArray[np.str_]
     types: tuple[str, ...]
+    expert_types: tuple[str, ...]
     embeddings: NDArray[np.float32]  # [N, E]
 
 
@@ -99,6 +100,7 @@ class SqlConfirmedStore:
             tuple(row.region for row in rows),
             np.array([row.camera_id for row in rows], dtype=np.str_),
             tuple(row.defect_type for row in rows),
+            tuple(row.expert_type for row in rows),
             np.stack(vectors) if vectors else np.zeros((0, 0), np.float32),
         )
         others = [(version, one) for version, one in self._held.items() if version != model_version]
@@ -115,7 +117,8 @@ def _nearest(held: _Held, similarities: NDArray[np.float32], count: int) -> list
         event_id = held.event_ids[index]
         if event_id not in found:
             similarity = float(similarities[index])
-            found[event_id] = Found(event_id, held.regions[index], held.types[index], similarity)
+            types = held.types[index], similarity, held.expert_types[index]
+            found[event_id] = Found(event_id, held.regions[index], *types)
     return list(found.values())
 
 
@@ -126,5 +129,6 @@ def _row(region: ConfirmedRegion) -> dict[str, object]:
         "camera_id": region.camera_id,
         "model_version": region.model_version,
         "defect_type": region.defect_type,
+        "expert_type": region.expert_type,
         "embedding": np.ascontiguousarray(region.embedding, dtype="<f2").tobytes(),
     }

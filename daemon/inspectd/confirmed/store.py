@@ -17,6 +17,7 @@ class ConfirmedRegion:
     camera_id: str
     model_version: str  # of the expert that made the embedding: others cannot be compared with it
     defect_type: str  # a slug, one of the expert's or any other that a reviewer gave
+    expert_type: str  # what the expert took it for by itself
     embedding: NDArray[np.float32]  # [E], of length 1
 
 
@@ -28,6 +29,12 @@ class Found:
     region: int
     defect_type: str
     similarity: float  # cosine, up to 1
+    expert_type: str  # what the expert took it for by itself
+
+    @property
+    def known(self) -> bool:
+        """Whether the expert was right about it."""
+        return self.expert_type == self.defect_type
 
 
 class ConfirmedStore(Protocol):

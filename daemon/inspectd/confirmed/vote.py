@@ -1,4 +1,8 @@
-"""What the expert and the confirmed neighbours together say of a region's type. Pure."""
+"""What the expert and the confirmed neighbours together say of a region's type. Pure.
+
+The expert is trusted as far as it was right about the neighbours: local accuracy, after Woods, Kegelmeyer and Bowyer 1997
+("Combination of multiple classifiers using local accuracy estimates").
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +14,8 @@ from inspectd.confirmed.store import Found
 
 #: A neighbour that is so much less similar than the nearest counts e times less.
 SOFTNESS = 0.02
-#: The neighbours together weigh as much as the expert when they are so many; half as much when they are half as many.
-EQUAL_COUNT = 1.0
+#: Before any neighbour tells, the expert is taken to be right in this share of cases, and that counts as so many neighbours.
+PRIOR_SHARE, PRIOR_COUNT = 0.5, 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,18 @@ def shares(neighbours: Sequence[Found]) -> dict[str, float]:
 
 
 def together(probabilities: Mapping[str, float], neighbours: Sequence[Found]) -> dict[str, float]:
-    """Probabilities of the expert mixed with the neighbours' shares; the more neighbours, the more they weigh."""
-    weight = len(neighbours) / (len(neighbours) + EQUAL_COUNT)
-    mixed = {slug: (1 - weight) * probability for slug, probability in probabilities.items()}
+    """Probabilities of the expert mixed with the neighbours' shares; the expert weighs its `trust`."""
+    weight = trust(neighbours)
+    mixed = {slug: weight * probability for slug, probability in probabilities.items()}
     for slug, share in shares(neighbours).items():
-        mixed[slug] = mixed.get(slug, 0.0) + weight * share
+        mixed[slug] = mixed.get(slug, 0.0) + (1 - weight) * share
     return mixed
+
+
+def trust(neighbours: Sequence[Found]) -> float:
+    """The share of neighbours that the expert named rightly by itself, with the prior among them."""
+    right = PRIOR_COUNT * PRIOR_SHARE + sum(one.known for one in neighbours)
+    return right / (PRIOR_COUNT + len(neighbours))
 
 
 def vote(probabilities: Mapping[str, float], neighbours: Sequence[Found], least_confidence: float = 0.0) -> Vote:

@@ -196,6 +196,7 @@ confirmed_regions = Table(
     Column("camera_id", Text, nullable=False),
     Column("model_version", Text, nullable=False),
     Column("defect_type", Text, nullable=False),
+    Column("expert_type", Text, nullable=False),
     Column("embedding", LargeBinary, nullable=False),
     Index("confirmed_regions_by_event", "event_id"),
     Index("confirmed_regions_by_model", "model_version", "number"),

@@ -1,5 +1,6 @@
 """What people decide is what is remembered, whenever and however it was decided."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -74,6 +75,28 @@ async def test_a_confirmed_event_whose_picture_is_gone_holds_nothing_up(tmp_path
             file.unlink()
         await decide(line, event, ReviewState.CONFIRMED)
         assert await line.confirmed.labels(event.event_id) == {}
+
+
+async def test_a_running_keeper_follows_the_reviews(tmp_path: Path) -> None:
+    async with open_line(tmp_path) as line:
+        before, after = await line.defect(1), await line.defect(2)
+        await line.events.revise(before.event_id, decided(ReviewState.CONFIRMED))
+        running = asyncio.create_task(line.keeper.run())
+        try:
+            await eventually(line, before, {MODEL: "scratch"})
+            await line.events.revise(after.event_id, decided(ReviewState.CONFIRMED, "dent"))
+            await eventually(line, after, {MODEL: "dent"})
+            await line.events.revise(before.event_id, decided(ReviewState.REJECTED))
+            await eventually(line, before, {})
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+
+async def eventually(line: Line, event: DefectEvent, wanted: dict[str, str]) -> None:
+    async with asyncio.timeout(60):
+        while await line.confirmed.labels(event.event_id) != wanted:
+            await asyncio.sleep(0.02)
 
 
 async def test_what_is_remembered_goes_with_its_event(tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ import pytest
 
 from inspectd.confirmed.embedding import embed
 from inspectd.confirmed.store import Found
-from inspectd.confirmed.vote import Vote, shares, together, vote
+from inspectd.confirmed.vote import Vote, shares, together, trust, vote
 
 EXPERT = {"scratch": 0.6, "crack": 0.4}
 
 
-def near(defect_type: str, similarity: float = 0.99, event: str = "e") -> Found:
-    return Found(event, 1, defect_type, similarity)
+def near(defect_type: str, similarity: float = 0.99, event: str = "e", expert_type: str = "stain") -> Found:
+    return Found(event, 1, defect_type, similarity, expert_type)
 
 
 def test_without_neighbours_the_expert_speaks_alone() -> None:
@@ -19,15 +19,19 @@ def test_without_neighbours_the_expert_speaks_alone() -> None:
     assert vote(EXPERT, ()).cited is None
 
 
-def test_one_neighbour_weighs_as_much_as_the_expert_and_more_weigh_more() -> None:
-    assert together(EXPERT, [near("crack")]) == pytest.approx({"scratch": 0.3, "crack": 0.7})
-    assert together(EXPERT, [near("crack")] * 4)["crack"] == pytest.approx(0.2 * 0.4 + 0.8)
+def test_the_expert_is_trusted_as_far_as_it_was_right_about_the_neighbours() -> None:
+    right, wrong = near("crack", expert_type="crack"), near("crack")
+    assert [trust(some) for some in ([], [right], [wrong])] == [0.5, 0.75, 0.25]
+    assert trust([wrong] * 4) == pytest.approx(0.1)
+    assert trust([right] * 4) == pytest.approx(0.9)
+    assert together(EXPERT, [wrong]) == pytest.approx({"scratch": 0.15, "crack": 0.85})
+    assert together(EXPERT, [right]) == pytest.approx({"scratch": 0.45, "crack": 0.55})
 
 
 def test_a_type_that_the_expert_does_not_know_can_win() -> None:
     decided = vote(EXPERT, [near("pin_hole", event="a"), near("pin_hole", 0.98, "b")])
     assert decided.defect_type == "pin_hole"
-    assert decided.confidence == pytest.approx(2 / 3)
+    assert decided.confidence == pytest.approx(5 / 6)
     assert decided.cited is not None
     assert decided.cited.event_id == "a"
     assert sum(together(EXPERT, decided.neighbours).values()) == pytest.approx(1)
@@ -40,7 +44,7 @@ def test_the_nearest_weigh_most() -> None:
 
 
 def test_for_what_is_not_clear_nobody_is_cited_and_what_is_not_sure_enough_is_unknown() -> None:
-    unclear = vote({"a": 0.3, "b": 0.3, "c": 0.4}, [near("d"), near("e")])
+    unclear = vote({"a": 0.3, "b": 0.3, "c": 0.4}, [near("d"), near("e"), near("f")])
     assert (unclear.clear, unclear.cited) == (False, None)
     assert vote({"a": 0.3, "b": 0.3, "c": 0.4}, ()).defect_type == "c"
     assert vote(EXPERT, (), least_confidence=0.61) == Vote("unknown", 0.6)

@@ -30,7 +30,7 @@ async def test_a_confirmed_event_is_cited_after_the_models_words(
         (neighbour,) = explanation.neighbours
         assert (neighbour.region, neighbour.event_id, neighbour.defect_type) == (1, known.event_id, "scratch")
         assert neighbour.similarity == pytest.approx(1, abs=1e-3)
-        assert explanation.type_confidence == pytest.approx(0.95)
+        assert explanation.type_confidence == pytest.approx(0.75 * 0.9 + 0.25)
 
 
 async def test_an_event_is_not_its_own_witness_and_unlike_ones_are_none(

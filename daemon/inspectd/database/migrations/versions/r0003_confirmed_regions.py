@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("camera_id", sa.Text, nullable=False),
         sa.Column("model_version", sa.Text, nullable=False),
         sa.Column("defect_type", sa.Text, nullable=False),
+        sa.Column("expert_type", sa.Text, nullable=False),
         sa.Column("embedding", sa.LargeBinary, nullable=False),
         sa.UniqueConstraint("event_id", "model_version", "region"),
         sqlite_autoincrement=True,
