@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,10 +104,12 @@ def _write(module: RegionExpert, folder: Path, runtime: str, precision: str) -> 
     """The files of a runtime, and the network opened from them. A TensorRT plan is checked by its ONNX file."""
     # TensorRT merges what it likes by itself, and is asked for no template
     names = [PLAIN, *([WITH_TEMPLATE] if module.config.template and runtime != TENSORRT else [])]
-    fast = with_folded_stem(with_channel_norms(module) if runtime == OPENVINO else module)
+    dense = deepcopy(module)
+    if precision == "f32":  # both are sums that cancel, which takes more digits than bf16 has
+        dense = with_folded_stem(with_channel_norms(module) if runtime == OPENVINO else module)
     for name in names:
-        write_onnx(fast, folder / f"{name}.onnx", templates=name == WITH_TEMPLATE)
-    write_heads(fast, folder / f"{HEADS}.onnx")
+        write_onnx(dense, folder / f"{name}.onnx", templates=name == WITH_TEMPLATE)
+    write_heads(module, folder / f"{HEADS}.onnx")
     if runtime != OPENVINO:
         return OnnxNetwork(folder)
     ov: Any = import_module("openvino")

@@ -1,4 +1,4 @@
-"""Group norm in the form that OpenVINO runs fast. It changes how numbers are reached, not what they mean."""
+"""Group norm in the form that OpenVINO runs fast in f32. It changes how numbers are reached, not what they mean."""
 
 from copy import deepcopy
 
@@ -19,10 +19,9 @@ def with_channel_norms(model: RegionExpert) -> RegionExpert:
 class ChannelNorm(nn.Module):
     """Group norm as sums over channels and one multiplication and addition a value.
 
-    The usual way goes through a reshape that mixes channels and pixels. OpenVINO copies every map into another layout
-    for it and back, which in f32 takes half of its time. In bf16 a variance as a difference of means has fewer digits:
-    of the shipped expert the largest difference of a probability grows from 0.0098 to 0.0109, a tenth of what the format
-    itself costs; a network that loses more is refused by the check of its export.
+    The usual way goes through a reshape that mixes channels and pixels. OpenVINO in f32 copies every map into another
+    layout for it and back, which takes half of its time. Not for bf16: a variance as a difference of means needs more
+    digits than that has.
     """
 
     mixing: Tensor

@@ -55,10 +55,13 @@ class Network(Protocol):
 
 
 class TorchNetwork:
-    """The checkpoint's own module."""
+    """The checkpoint's own module; its heads in double precision.
+
+    On a plain white window torch's group norm in f32 is 1.5e-3 of the largest off what double gives, the runtimes 2e-5.
+    """
 
     def __init__(self, model: RegionExpert) -> None:
-        self._model, self._heads = model, ExportableHeads(model).eval()
+        self._model, self._heads = model, ExportableHeads(model).double().eval()
 
     def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
         """See `Network`."""
@@ -68,8 +71,8 @@ class TorchNetwork:
     def heads(self, cuts: Cuts) -> Answers:
         """See `Network`."""
         with torch.inference_mode():
-            found = self._heads(*(torch.from_numpy(values) for values in cuts))
-        return Answers(*(values.numpy() for values in found))
+            found = self._heads(*(torch.from_numpy(values).double() for values in cuts))
+        return Answers(*(values.float().numpy() for values in found))
 
 
 class OnnxNetwork:

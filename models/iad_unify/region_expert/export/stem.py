@@ -2,7 +2,8 @@
 
 `LocalContrast` is linear, and so is the convolution behind it; the two are one linear map of the picture. Written with
 the cell's pixels, the means around it and one matrix product for the smooth maps it takes half the products, and none
-of the 114 channels is written to memory. It changes how numbers are reached, not what they mean.
+of the 114 channels is written to memory. It changes how numbers are reached, not what they mean. Not for bf16: on a plain
+surface the contrasts are sums that cancel.
 """
 
 from copy import deepcopy

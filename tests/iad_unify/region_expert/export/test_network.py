@@ -101,13 +101,13 @@ def test_a_frame_is_answered_alike_alone_and_in_a_batch(
         np.testing.assert_allclose(network(frames[row : row + 1]).logits[0], together.logits[row], atol=1e-4)
 
 
-@pytest.mark.usefixtures("written")
-def test_bf16_is_another_model_version(checkpoint: Path, tmp_path: Path) -> None:
-    record = export.export(checkpoint, runtimes.OPENVINO, tmp_path, precision="bf16")
-    assert record.served_version == f"{model_version(checkpoint)}+bf16"
-    assert runtimes.read_record(checkpoint, runtimes.OPENVINO, tmp_path) == record
+def test_bf16_is_another_model_version(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    record = export.export(folder, runtimes.OPENVINO, precision="bf16")
+    assert record.served_version == f"{model_version(folder)}+bf16"
+    assert runtimes.read_record(folder, runtimes.OPENVINO) == record
     with pytest.raises(ValueError, match="bf16 is for openvino"):
-        export.export(checkpoint, runtimes.ONNXRUNTIME, tmp_path, precision="bf16")
+        export.export(folder, runtimes.ONNXRUNTIME, precision="bf16")
 
 
 def test_a_patch_that_does_not_divide_the_side_is_exported_too(tmp_path: Path, frames: NDArray[np.uint8]) -> None:
