@@ -51,7 +51,8 @@ def export(
     typer.echo(f"{place}: model {record.served_version} for {record.runtime}")
     typer.echo(
         f"checked with {record.checked_with}, largest difference to torch: probability "
-        f"{record.probability_difference:.1e}, feature {record.feature_difference:.1e} of the largest"
+        f"{record.probability_difference:.1e}, feature {record.feature_difference:.1e} of the largest, "
+        f"heads {record.head_difference:.1e}"
     )
     if runtime is Runtime.TENSORRT:
         typer.echo(f"next: {place}/build-plan.sh on the graphics card that serves it; its first lines say how")

@@ -16,7 +16,8 @@ from iad_unify.geometry import Letterbox, geometry_of_mask
 from iad_unify.masks import Rle, decode, encode, encode_window
 from iad_unify.procedural import Drawing, DrawnDefect, draw_random
 from iad_unify.region_expert import model as expert
-from iad_unify.region_expert.inspection import Frame, describe, maps
+from iad_unify.region_expert.described import Frame
+from iad_unify.region_expert.inspection import describe, maps
 from iad_unify.region_expert.proposals import propose, smooth
 from iad_unify.types import UNKNOWN
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from iad_unify.catalog import APPEARANCE_ROWS, MAX_REGIONS
 from iad_unify.geometry import Letterbox
 from iad_unify.region_expert import tiling
+from iad_unify.region_expert.described import Described, Frame
 from iad_unify.region_expert.memory import fuse
-from iad_unify.region_expert.model import ExpertOutput, RegionExpert, Scene
+from iad_unify.region_expert.model import ExpertOutput, RegionExpert
 from iad_unify.region_expert.proposals import Proposal, propose, smooth
 
 #: Golden templates aligned with the frames of a batch: uint8 [B, S, S, 3], or one by one with None for those without.
@@ -90,15 +91,6 @@ def inspect(
     return found
 
 
-class Frame(NamedTuple):
-    """One frame as the heads see it: the square uint8 [S, S, 3], its features [1, D, h, w], the aligned template if any."""
-
-    square: NDArray[np.uint8]
-    letterbox: Letterbox
-    features: torch.Tensor
-    template: NDArray[np.uint8] | None = None
-
-
 class Level(NamedTuple):
     """How regions are cut out of a map; see `propose`."""
 
@@ -118,35 +110,13 @@ def regions(model: RegionExpert, smoothed: NDArray[np.float32], frame: Frame, le
     return Inspected(smoothed, tuple(proposals), described.appearance, described.type_logits, boxes)
 
 
-class Described(NamedTuple):
-    """What the heads say of R regions."""
-
-    appearance: NDArray[np.float16]  # [R, K, D]
-    type_logits: NDArray[np.float32]  # [R, T + 1], of the configuration's answers
-    margins: NDArray[np.float32]  # [R, 4], pixels of the square; 0 without a head for them
-
-
 def describe(model: RegionExpert, frame: Frame, masks: Sequence[NDArray[np.bool_]]) -> Described:
     """Of masks [S, S] of one frame."""
     if not masks:
         shape = (0, APPEARANCE_ROWS, model.config.token_dim)
         types = len(model.config.answers)
         return Described(np.zeros(shape, np.float16), np.zeros((0, types), np.float32), np.zeros((0, 4), np.float32))
-    with torch.inference_mode():
-        features = frame.features
-        regions = torch.from_numpy(np.stack(masks)).to(features)
-        content = torch.from_numpy(frame.letterbox.content()).to(features).expand_as(regions)
-        owner = torch.zeros(len(masks), dtype=torch.int64, device=features.device)
-        template = None if frame.template is None else _batch_of_one(frame.template, features.device)
-        scene = Scene(_batch_of_one(frame.square, features.device), features, template)
-        rows, logits, margins = model.describe(scene, regions, owner, content)
-        if margins is None:
-            margins = logits.new_zeros((len(masks), 4))
-        return Described(rows.half().cpu().numpy(), logits.float().cpu().numpy(), margins.float().cpu().numpy())
-
-
-def _batch_of_one(square: NDArray[np.uint8], device: torch.device) -> torch.Tensor:
-    return torch.from_numpy(np.ascontiguousarray(square))[None].to(device)
+    return model.describe_frame(frame, masks)
 
 
 def _boxes(proposals: Sequence[Proposal], margins: NDArray[np.float32], letterbox: Letterbox) -> NDArray[np.float32]:

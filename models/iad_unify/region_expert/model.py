@@ -4,6 +4,7 @@ It maps pictures to logits and features; which regions come out is `proposals`, 
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from iad_unify.checkpoint import CONFIG, TENSORS, CheckpointError, read_config
 from iad_unify.region_expert import backbone, closeup, pooling
 from iad_unify.region_expert.config import BACKBONES, ExpertConfig
 from iad_unify.region_expert.decoder import Decoder, DetailBranch, ExtentHead, TypeHead
+from iad_unify.region_expert.described import Described, Frame
 
 _MEAN = (0.485, 0.456, 0.406)  # ImageNet, as DINOv2 was trained
 _STD = (0.229, 0.224, 0.225)
@@ -109,6 +111,20 @@ class RegionExpert(nn.Module):
         margins = None if self.extent_head is None else self.extent_head(rows, shape)
         return Description(rows, self.type_head(rows, shape), margins)
 
+    def describe_frame(self, frame: Frame, masks: Sequence[NDArray[np.bool_]]) -> Described:
+        """`describe` of at least one mask [S, S] of one frame, without gradients."""
+        with torch.inference_mode():
+            features = frame.features
+            regions = torch.from_numpy(np.stack(masks)).to(features)
+            content = torch.from_numpy(frame.letterbox.content()).to(features).expand_as(regions)
+            owner = torch.zeros(len(masks), dtype=torch.int64, device=features.device)
+            template = None if frame.template is None else _batch_of_one(frame.template, features.device)
+            scene = Scene(_batch_of_one(frame.square, features.device), features, template)
+            rows, logits, margins = self.describe(scene, regions, owner, content)
+            if margins is None:
+                margins = logits.new_zeros((len(masks), 4))
+            return Described(rows.half().cpu().numpy(), logits.float().cpu().numpy(), margins.float().cpu().numpy())
+
     def _planes(self, scene: Scene) -> Tensor:
         """The channels that are looked at closely, [B, 3 or 9, S, S]; without a template the picture is its own."""
         picture = self.normalised(scene.pictures)
@@ -118,6 +134,10 @@ class RegionExpert(nn.Module):
         if scene.has_template is not None:
             template = torch.where(scene.has_template[:, None, None, None] > 0, template, picture)
         return torch.cat([picture, template, picture - template], dim=1)
+
+
+def _batch_of_one(square: NDArray[np.uint8], device: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(square))[None].to(device)
 
 
 def create(config: ExpertConfig, source: str | None = None) -> RegionExpert:

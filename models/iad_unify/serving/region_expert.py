@@ -15,7 +15,8 @@ from iad_unify.geometry import Letterbox
 from iad_unify.masks import encode_window
 from iad_unify.region_expert import model as expert
 from iad_unify.region_expert.config import HEADS
-from iad_unify.region_expert.export.runtimes import RUNTIMES, TENSORRT, TORCH, Delegating, open_network
+from iad_unify.region_expert.export.delegating import Delegating
+from iad_unify.region_expert.export.runtimes import RUNTIMES, TENSORRT, TORCH, open_network
 from iad_unify.region_expert.inspection import Inspected, inspect
 from iad_unify.serving.references import References, names_of
 

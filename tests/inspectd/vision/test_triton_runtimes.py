@@ -111,9 +111,6 @@ async def test_triton_answers_as_torch_when_another_runtime_is_named(
 async def test_an_export_of_another_checkpoint_is_not_served_and_triton_says_why(
     repository: Repository, tmp_path: Path
 ) -> None:
-    (tmp_path / runtimes.RECORD).write_text(
-        '{"runtime": "onnxruntime", "checked_with": "", "precision": "f32", "model_version": "0123456789ab", '
-        '"probability_difference": 0, "feature_difference": 0}'
-    )
+    runtimes.Record(runtimes.ONNXRUNTIME, "", "f32", "0123456789ab", 0, 0, 0, ()).write(tmp_path)
     with pytest.raises(Exception, match=r"is of model 0123456789ab, not .*iad-unify export"):
         await repository.serve(runtimes.ONNXRUNTIME, tmp_path)

@@ -5,11 +5,12 @@ from numpy.typing import NDArray
 
 from iad_unify.data.truth import tight
 from iad_unify.geometry import Letterbox
+from iad_unify.region_expert.described import Frame
 from iad_unify.region_expert.evaluation.boxes import Detection
 from iad_unify.region_expert.evaluation.cold_start import Compare
 from iad_unify.region_expert.evaluation.seen import Defect, Seen
 from iad_unify.region_expert.evaluation.subjects import Subject
-from iad_unify.region_expert.inspection import Frame, Inspected, Level, describe, maps, regions
+from iad_unify.region_expert.inspection import Inspected, Level, describe, maps, regions
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.proposals import resample, smooth
 from iad_unify.region_expert.squares import read_template

@@ -1,4 +1,4 @@
-"""Writes the network of a checkpoint for another runtime, checked against torch on the way.
+"""Writes the networks of a checkpoint for another runtime, checked against torch on the way.
 
 Everything goes through one ONNX file: OpenVINO reads it itself, without the conversion package that reports to its
 maker, and TensorRT builds its plan from it. What does not agree with torch is not written.
@@ -8,7 +8,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from importlib import import_module, metadata
@@ -17,13 +17,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from iad_unify.checkpoint import CheckpointError, model_version
+from iad_unify.geometry import Letterbox
 from iad_unify.procedural import PRODUCTS, draw
 from iad_unify.region_expert import model as expert
+from iad_unify.region_expert.described import Frame
+from iad_unify.region_expert.export import heads
+from iad_unify.region_expert.export.cutting import Cuts, cut
 from iad_unify.region_expert.export.norms import with_channel_norms
 from iad_unify.region_expert.export.runtimes import (
+    HEADS,
     ONNXRUNTIME,
     OPENVINO,
     PLAIN,
@@ -38,6 +44,7 @@ from iad_unify.region_expert.export.runtimes import (
     TorchNetwork,
     folder_of,
 )
+from iad_unify.region_expert.export.stem import with_folded_stem
 from iad_unify.region_expert.export.tensorrt import write_steps
 from iad_unify.region_expert.model import RegionExpert
 
@@ -46,18 +53,22 @@ OPSET = 18
 
 
 class Difference(NamedTuple):
-    """How far two runtimes are apart: the largest difference of a probability, and of a feature as a share of the largest."""
+    """How far two runtimes are apart: the largest difference of a probability, and of others as a share of the largest.
+
+    `head` is of tokens, logits of types and margins, from the same cuts.
+    """
 
     probability: float
     feature: float
+    head: float = 0.0
 
     def within(self, other: "Difference") -> bool:
-        """Whether neither is larger than the other's."""
-        return self.probability <= other.probability and self.feature <= other.feature
+        """Whether none is larger than the other's."""
+        return all(ours <= theirs for ours, theirs in zip(self, other, strict=True))
 
 
 #: What is tolerated. In f32 what the fp16 of a token resolves; in bf16 what its 8 bits leave after some 20 layers.
-TOLERANCES = {"f32": Difference(1e-3, 1e-3), "bf16": Difference(0.05, 0.05)}
+TOLERANCES = {"f32": Difference(1e-3, 1e-3, 1e-3), "bf16": Difference(0.05, 0.05, 0.05)}
 
 
 class Disagreement(CheckpointError):
@@ -81,10 +92,10 @@ def export(checkpoint: Path, runtime: str, out: Path | None = None, precision: s
         place = Path(draft)
         written = _write(module, place, runtime, precision)
         difference = _check(checkpoint, module, written, precision if runtime == OPENVINO else "f32")
-        record = Record(runtime, _package(runtime), precision, version, *difference)
+        record = Record(runtime, _package(runtime), precision, version, *difference, heads.outputs(module))
         record.write(place)
         if runtime == TENSORRT:
-            write_steps(place, module.config, record)
+            write_steps(place, module, record)
         _place(place, target)
     return record
 
@@ -93,16 +104,16 @@ def _write(module: RegionExpert, folder: Path, runtime: str, precision: str) -> 
     """The files of a runtime, and the network opened from them. A TensorRT plan is checked by its ONNX file."""
     # TensorRT merges what it likes by itself, and is asked for no template
     names = [PLAIN, *([WITH_TEMPLATE] if module.config.template and runtime != TENSORRT else [])]
+    dense = deepcopy(module)
+    if precision == "f32":  # both are sums that cancel, which takes more digits than bf16 has
+        dense = with_folded_stem(with_channel_norms(module) if runtime == OPENVINO else module)
     for name in names:
-        write_onnx(
-            with_channel_norms(module) if (runtime, precision) == (OPENVINO, "f32") else deepcopy(module),
-            folder / f"{name}.onnx",
-            templates=name == WITH_TEMPLATE,
-        )
+        write_onnx(dense, folder / f"{name}.onnx", templates=name == WITH_TEMPLATE)
+    write_heads(module, folder / f"{HEADS}.onnx")
     if runtime != OPENVINO:
         return OnnxNetwork(folder)
     ov: Any = import_module("openvino")
-    for name in names:
+    for name in (*names, HEADS):
         source = folder / f"{name}.onnx"
         ov.save_model(ov.Core().read_model(source), folder / f"{name}.xml", compress_to_fp16=False)
         source.unlink()
@@ -111,20 +122,30 @@ def _write(module: RegionExpert, folder: Path, runtime: str, precision: str) -> 
 
 def write_onnx(module: RegionExpert, path: Path, *, templates: bool = False) -> None:
     """The network as ONNX: `pictures` uint8 [batch, S, S, 3], and `templates` if asked for, to `logits`, `features`."""
-    network = _Exportable(module).eval()
     names = ["pictures", *(["templates"] if templates else [])]
     side = module.config.size
     # two pictures: an example of one would make the exporter take the batch for a constant
     example = tuple(torch.zeros((2, side, side, 3), dtype=torch.uint8) for _ in names)
+    _export(_Exportable(module), path, dict(zip(names, example, strict=True)), ("logits", "features"))
+
+
+def write_heads(module: RegionExpert, path: Path) -> None:
+    """The heads as ONNX: `windows`, `pooled`, `shape` as in `cutting.Cuts` to `heads.outputs`; regions are a batch."""
+    cuts = heads.example(module, 2)._asdict()
+    feed = {name: torch.from_numpy(values) for name, values in cuts.items()}
+    _export(heads.ExportableHeads(module), path, feed, heads.outputs(module))
+
+
+def _export(network: nn.Module, path: Path, example: dict[str, Tensor], outputs: Sequence[str]) -> None:
     batch = torch.export.Dim("batch")
     with _quiet():
         torch.onnx.export(
-            network,
-            example,
+            network.eval(),
+            tuple(example.values()),
             str(path),
-            input_names=names,
-            output_names=["logits", "features"],
-            dynamic_shapes=tuple({0: batch} for _ in names),
+            input_names=list(example),
+            output_names=list(outputs),
+            dynamic_shapes=tuple({0: batch} for _ in example),
             opset_version=OPSET,
             dynamo=True,
             external_data=False,
@@ -142,15 +163,25 @@ class _Exportable(nn.Module):
 
     def forward(self, pictures: Tensor, templates: Tensor | None = None) -> tuple[Tensor, Tensor]:
         output = self.module(pictures, templates)
-        return output.logits, output.features
+        # as the last convolution leaves them, and as regions are pooled from them: a cell's features side by side
+        return output.logits, output.features.permute(0, 2, 3, 1)
 
 
 def difference(reference: Network, other: Network, pictures: Planes, templates: Planes | None = None) -> Difference:
     """The largest differences between two networks over pictures [B, S, S, 3]."""
     ours, theirs = reference(pictures, templates), other(pictures, templates)
     probability = np.abs(_sigmoid(ours.logits) - _sigmoid(theirs.logits)).max()
-    feature = np.abs(ours.features - theirs.features).max() / np.abs(ours.features).max()
-    return Difference(float(probability), float(feature))
+    return Difference(float(probability), _share(ours.features, theirs.features))
+
+
+def head_difference(reference: Network, other: Network, cuts: Cuts) -> float:
+    """The largest difference between what the heads of two networks say of regions, as a share of the largest of its kind."""
+    pairs = zip(reference.heads(cuts), other.heads(cuts), strict=True)
+    return max(_share(ours, theirs) for ours, theirs in pairs if ours is not None and theirs is not None)
+
+
+def _share(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> float:
+    return float(np.abs(ours - theirs).max() / np.abs(ours).max())
 
 
 def frames(side: int) -> Planes:
@@ -170,7 +201,9 @@ def _check(
     if written.takes_templates:
         pairs.append((pictures, pictures[::-1].copy()))
     found = [difference(reference, written, *pair) for pair in pairs]
-    worst = Difference(max(one.probability for one in found), max(one.feature for one in found))
+    cuts = _regions(module, pictures, reference(pictures).features)
+    head = max(head_difference(reference, written, some) for some in (cuts, Cuts(*(values[:1] for values in cuts))))
+    worst = Difference(max(one.probability for one in found), max(one.feature for one in found), head)
     allowed = TOLERANCES[precision]
     if not worst.within(allowed):
         raise Disagreement(
@@ -178,9 +211,27 @@ def _check(
             "nothing was written; please report it with the versions of torch and of the runtime",
             f"the exported network differs from torch: probabilities by {worst.probability:.2g} "
             f"(allowed {allowed.probability:.2g}), features by {worst.feature:.2g} of the largest "
-            f"(allowed {allowed.feature:.2g})",
+            f"(allowed {allowed.feature:.2g}), tokens, types or margins by {worst.head:.2g} (allowed {allowed.head:.2g})",
         )
     return worst
+
+
+def _regions(module: RegionExpert, pictures: Planes, features: NDArray[np.float32]) -> Cuts:
+    """Cuts of a few regions of every picture, the next one its template: a spot, a stripe, and most of the square."""
+    side = module.config.size
+    letterbox = Letterbox.fit(side, side, side)
+    masks = np.zeros((3, side, side), bool)
+    masks[0, side // 2 : side // 2 + 4, 1:5] = masks[1, 9:12, 3:-3] = masks[2, side // 8 :, : -side // 8] = True
+    planes = torch.from_numpy(features).permute(0, 3, 1, 2)
+    cuts = [
+        cut(
+            Frame(one, letterbox, planes[row : row + 1], pictures[row - 1]),
+            list(masks),
+            template=module.config.template,
+        )
+        for row, one in enumerate(pictures)
+    ]
+    return Cuts(*(np.concatenate(parts) for parts in zip(*cuts, strict=True)))
 
 
 def _place(draft: Path, target: Path) -> None:

@@ -1,11 +1,11 @@
-"""Where the network of a region expert runs: torch, ONNX Runtime, OpenVINO, or a TensorRT plan in the same Triton.
+"""Where the networks of a region expert run: torch, ONNX Runtime, OpenVINO, or TensorRT plans in the same Triton.
 
-Only the network: pictures in, logits and token features out. What was exported is checked to belong to the checkpoint;
-regions, tokens and types are `inspection`, whatever the runtime.
+Two of them: pictures to logits and token features, and cuts of regions to tokens, types and margins. What was exported is
+checked to belong to the checkpoint; which regions there are is `inspection`, whatever the runtime.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
@@ -14,10 +14,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from iad_unify.checkpoint import CheckpointError, model_version
-from iad_unify.region_expert.model import ExpertOutput, RegionExpert
+from iad_unify.region_expert.export.cutting import Cuts
+from iad_unify.region_expert.export.heads import Answers, ExportableHeads
+from iad_unify.region_expert.model import RegionExpert
 
 TORCH, ONNXRUNTIME, OPENVINO, TENSORRT = "torch", "onnxruntime", "openvino", "tensorrt"
 #: What `iad-unify export --runtime` writes for.
@@ -27,9 +28,11 @@ PRECISIONS: tuple[str, ...] = ("f32", "bf16")
 
 #: Files of an export. The second network also takes an aligned template; it is there when the expert has that branch.
 RECORD = "runtime.json"
-PLAIN, WITH_TEMPLATE = "network", "network_with_template"
-#: The Triton model that holds the TensorRT plan.
-PLAN_MODEL = "region_expert_network"
+PLAIN, WITH_TEMPLATE, HEADS = "network", "network_with_template", "heads"
+#: Counts up when inputs or outputs of the exported networks change; an export of another form is refused.
+FORM = 2
+#: The Triton models that hold the TensorRT plans.
+PLAN_MODEL, HEADS_PLAN_MODEL = "region_expert_network", "region_expert_heads"
 
 Planes = NDArray[np.uint8]  # [B, S, S, 3], RGB
 
@@ -38,26 +41,38 @@ class NetworkMaps(NamedTuple):
     """What a network says of B pictures."""
 
     logits: NDArray[np.float32]  # [B, S, S]
-    features: NDArray[np.float32]  # [B, D, S/4, S/4]
+    features: NDArray[np.float32]  # [B, S/4, S/4, D]
 
 
 class Network(Protocol):
-    """The network of one checkpoint in one runtime. One instance per thread; pictures do not influence each other."""
+    """The networks of one checkpoint in one runtime. One instance per thread; pictures do not influence each other."""
 
     def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
         """Maps of uint8 pictures [B, S, S, 3], each with its aligned template of the same shape or none with one."""
 
+    def heads(self, cuts: Cuts) -> Answers:
+        """What the heads say of at least one region; regions do not influence each other."""
+
 
 class TorchNetwork:
-    """The checkpoint's own module."""
+    """The checkpoint's own module; its heads in double precision.
+
+    On a plain white window torch's group norm in f32 is 1.5e-3 of the largest off what double gives, the runtimes 2e-5.
+    """
 
     def __init__(self, model: RegionExpert) -> None:
-        self._model = model
+        self._model, self._heads = model, ExportableHeads(model).double().eval()
 
     def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
         """See `Network`."""
         output = self._model.look(pictures, templates)
-        return NetworkMaps(output.logits.cpu().numpy(), output.features.cpu().numpy())
+        return NetworkMaps(output.logits.cpu().numpy(), output.features.permute(0, 2, 3, 1).cpu().numpy())
+
+    def heads(self, cuts: Cuts) -> Answers:
+        """See `Network`."""
+        with torch.inference_mode():
+            found = self._heads(*(torch.from_numpy(values).double() for values in cuts))
+        return Answers(*(values.float().numpy() for values in found))
 
 
 class OnnxNetwork:
@@ -84,11 +99,15 @@ class OnnxNetwork:
         name, feed = _feed(pictures, templates, self._sessions)
         return NetworkMaps(*self._sessions[name].run(["logits", "features"], feed))
 
+    def heads(self, cuts: Cuts) -> Answers:
+        """See `Network`."""
+        return Answers(*self._sessions[HEADS].run(None, cuts._asdict()))
+
 
 class OpenVinoNetwork:
-    """OpenVINO on the CPU, compiled for one picture: a fixed shape runs a quarter faster than an open one.
+    """OpenVINO on the CPU, compiled for one picture and one region: a fixed shape runs a quarter faster than an open one.
 
-    On a CPU a batch gains nothing over its pictures one by one. With precision bf16 a processor without bf16
+    On a CPU a batch gains nothing over its members one by one. With precision bf16 a processor without bf16
     instructions computes in f32.
     """
 
@@ -115,63 +134,53 @@ class OpenVinoNetwork:
     def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
         """See `Network`."""
         name, feed = _feed(pictures, templates, self._requests)
+        return NetworkMaps(*self._one_by_one(name, feed, ("logits", "features")))
+
+    def heads(self, cuts: Cuts) -> Answers:
+        """See `Network`."""
+        names = [port.any_name for port in self._requests[HEADS].model_outputs]
+        return Answers(*self._one_by_one(HEADS, cuts._asdict(), names))
+
+    def _one_by_one(
+        self, name: str, feed: Mapping[str, NDArray[Any]], wanted: Sequence[str]
+    ) -> list[NDArray[np.float32]]:
         request, found = self._requests[name], []
-        for row in range(len(pictures)):
+        for row in range(len(next(iter(feed.values())))):
             one = {key: planes[row : row + 1] for key, planes in feed.items()}
             answer = request.infer(one, share_inputs=True, share_outputs=True)
-            # views of the request's memory, which the next picture overwrites
-            found.append((answer["logits"].copy(), answer["features"].copy()))
-        if len(found) == 1:
-            return NetworkMaps(*found[0])
-        logits, features = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return NetworkMaps(logits, features)
+            # views of the request's memory, which the next one overwrites
+            found.append([answer[key].copy() for key in wanted])
+        return found[0] if len(found) == 1 else [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
 class PlanNetwork:
-    """A TensorRT plan that the same Triton serves as the model `region_expert_network`; `backend` is its Python module."""
+    """TensorRT plans that the same Triton serves as models of their own; `backend` is its Python module."""
 
-    def __init__(self, backend: Any) -> None:
-        self._backend = backend
+    def __init__(self, backend: Any, answers: Sequence[str]) -> None:
+        self._backend, self._answers = backend, answers
 
     def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
         """See `Network`. Raises RuntimeError with Triton's words when that model fails."""
-        backend = self._backend
         if templates is not None:
             raise ValueError("the TensorRT plan takes no template")
+        return NetworkMaps(*self._asked(PLAN_MODEL, {"pictures": pictures}, ("logits", "features")))
+
+    def heads(self, cuts: Cuts) -> Answers:
+        """See `Network`; raises as the call does."""
+        return Answers(*self._asked(HEADS_PLAN_MODEL, cuts._asdict(), self._answers))
+
+    def _asked(self, model: str, feed: Mapping[str, NDArray[Any]], wanted: Sequence[str]) -> list[NDArray[np.float32]]:
+        backend = self._backend
         request = backend.InferenceRequest(
-            model_name=PLAN_MODEL,
-            requested_output_names=["logits", "features"],
-            inputs=[backend.Tensor("pictures", np.ascontiguousarray(pictures))],
+            model_name=model,
+            requested_output_names=list(wanted),
+            inputs=[backend.Tensor(name, np.ascontiguousarray(values)) for name, values in feed.items()],
             preferred_memory=backend.PreferredMemory(backend.TRITONSERVER_MEMORY_CPU, 0),
         )
         answer = request.exec()
         if answer.has_error():
-            raise RuntimeError(f"{PLAN_MODEL}: {answer.error().message()}")
-        logits, features = (
-            backend.get_output_tensor_by_name(answer, name).as_numpy() for name in ("logits", "features")
-        )
-        return NetworkMaps(logits, features)
-
-
-class Delegating(RegionExpert):
-    """A region expert whose network runs elsewhere; its heads, which see a small window a region, stay in torch."""
-
-    def __init__(self, model: RegionExpert, network: Network) -> None:
-        torch.nn.Module.__init__(self)  # the network's own layers are not built
-        self.config, self.mean, self.std = model.config, model.mean, model.std
-        self.close_look, self.type_head, self.extent_head = model.close_look, model.type_head, model.extent_head
-        self.network = network
-
-    def forward(
-        self, pictures: Tensor, templates: Tensor | None = None, has_template: Tensor | None = None
-    ) -> ExpertOutput:
-        """As of `RegionExpert`; `has_template` is for training and refused here."""
-        if has_template is not None:
-            raise ValueError("has_template is for training; leave the templates out instead")
-        if not self.config.template:
-            templates = None
-        found = self.network(pictures.numpy(), None if templates is None else templates.numpy())
-        return ExpertOutput(torch.from_numpy(found.logits), torch.from_numpy(found.features))
+            raise RuntimeError(f"{model}: {answer.error().message()}")
+        return [backend.get_output_tensor_by_name(answer, name).as_numpy() for name in wanted]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +193,9 @@ class Record:
     model_version: str  # of the checkpoint
     probability_difference: float  # largest over the frames of the check
     feature_difference: float  # largest, as a share of the largest feature
+    head_difference: float  # largest of a token, a type's logit or a margin, each as a share of the largest of its kind
+    answers: tuple[str, ...]  # what the heads answer, by name
+    form: int = FORM
 
     @property
     def served_version(self) -> str:
@@ -209,6 +221,9 @@ class Record:
             model_version=str(values["model_version"]),
             probability_difference=float(values["probability_difference"]),
             feature_difference=float(values["feature_difference"]),
+            head_difference=float(values["head_difference"]),
+            answers=tuple(str(name) for name in values["answers"]),
+            form=int(values["form"]),
         )
 
 
@@ -222,7 +237,11 @@ def read_record(checkpoint: Path, runtime: str, folder: Path | None = None) -> R
     place = folder or folder_of(checkpoint, runtime)
     mend = f"run `iad-unify export --checkpoint {checkpoint} --runtime {runtime}`"
     try:
-        record = Record.from_dict(json.loads((place / RECORD).read_text(encoding="utf-8")))
+        values = json.loads((place / RECORD).read_text(encoding="utf-8"))
+        form = values.get("form", 1) if isinstance(values, dict) else FORM
+        if form != FORM and "runtime" in values:
+            raise CheckpointError(checkpoint, mend, f"the export in {place} is of form {form}, not {FORM}")
+        record = Record.from_dict(values)
     except OSError as error:
         raise CheckpointError(checkpoint, mend, f"there is no export for {runtime} in {place}") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -268,12 +287,12 @@ def _opened(folder: Path, record: Record, threads: int, backend: Any) -> Network
         return OpenVinoNetwork(folder, threads, record.precision)
     if backend is None:
         raise RuntimeError("a TensorRT plan is served by Triton, from the model repository")
-    return PlanNetwork(backend)
+    return PlanNetwork(backend, record.answers)
 
 
 def _networks(folder: Path, suffix: str) -> list[str]:
-    """The networks of a folder; the plain one is always asked for, so that its absence is told by the runtime."""
-    return [PLAIN, *([WITH_TEMPLATE] if (folder / f"{WITH_TEMPLATE}{suffix}").exists() else [])]
+    """The networks of a folder; two are always asked for, so that their absence is told by the runtime."""
+    return [PLAIN, HEADS, *([WITH_TEMPLATE] if (folder / f"{WITH_TEMPLATE}{suffix}").exists() else [])]
 
 
 def _feed(pictures: Planes, templates: Planes | None, opened: Mapping[str, Any]) -> tuple[str, dict[str, Planes]]:

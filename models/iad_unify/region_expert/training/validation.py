@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.geometry import Letterbox
+from iad_unify.region_expert.described import Frame
 from iad_unify.region_expert.evaluation import detections, metrics
-from iad_unify.region_expert.inspection import Frame, Level, maps, regions
+from iad_unify.region_expert.inspection import Level, maps, regions
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.proposals import smooth
 from iad_unify.region_expert.squares import Labelled

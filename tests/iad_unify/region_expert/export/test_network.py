@@ -19,8 +19,8 @@ from iad_unify.cli import app
 from iad_unify.procedural import draw
 from iad_unify.region_expert import model
 from iad_unify.region_expert.config import HEADS, ExpertConfig
+from iad_unify.region_expert.export import heads, runtimes
 from iad_unify.region_expert.export import network as export
-from iad_unify.region_expert.export import runtimes
 
 SIDE = 64
 
@@ -38,7 +38,7 @@ def write(folder: Path, **settings: Any) -> Path:
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With exports for both runtimes."""
-    folder = write(tmp_path_factory.mktemp("expert"), template=True)
+    folder = write(tmp_path_factory.mktemp("expert"), template=True, boxes=True)
     for runtime in (runtimes.ONNXRUNTIME, runtimes.OPENVINO):
         export.export(folder, runtime)
     return folder
@@ -53,6 +53,7 @@ def written(checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         shutil.copy(runtimes.folder_of(checkpoint, runtimes.ONNXRUNTIME) / path.name, path)
 
     monkeypatch.setattr(export, "write_onnx", copy)
+    monkeypatch.setattr(export, "write_heads", copy)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +77,21 @@ def test_an_export_answers_as_torch(runtime: str, checkpoint: Path, frames: NDAr
 
 
 @pytest.mark.parametrize("runtime", [runtimes.ONNXRUNTIME, runtimes.OPENVINO])
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_heads_answer_as_torch_for_any_number_of_regions(runtime: str, count: int, checkpoint: Path) -> None:
+    expert = model.load(checkpoint)
+    network, record = runtimes.open_network(checkpoint, runtime)
+    rng = np.random.default_rng(count)
+    cuts = heads.Cuts(*(rng.random(values.shape, dtype=np.float32) for values in heads.example(expert, count)))
+    cuts.windows[..., [0, 1, 2, 4, 5, 6]] *= 255
+    assert network.heads(cuts).rows.shape == (count, 3, expert.config.token_dim)
+    assert network.heads(cuts).margins is not None
+    allowed = export.TOLERANCES["f32"].head
+    assert export.head_difference(runtimes.TorchNetwork(expert), network, cuts) <= allowed
+    assert record.head_difference <= allowed
+
+
+@pytest.mark.parametrize("runtime", [runtimes.ONNXRUNTIME, runtimes.OPENVINO])
 def test_a_frame_is_answered_alike_alone_and_in_a_batch(
     runtime: str, checkpoint: Path, frames: NDArray[np.uint8]
 ) -> None:
@@ -85,13 +101,13 @@ def test_a_frame_is_answered_alike_alone_and_in_a_batch(
         np.testing.assert_allclose(network(frames[row : row + 1]).logits[0], together.logits[row], atol=1e-4)
 
 
-@pytest.mark.usefixtures("written")
-def test_bf16_is_another_model_version(checkpoint: Path, tmp_path: Path) -> None:
-    record = export.export(checkpoint, runtimes.OPENVINO, tmp_path, precision="bf16")
-    assert record.served_version == f"{model_version(checkpoint)}+bf16"
-    assert runtimes.read_record(checkpoint, runtimes.OPENVINO, tmp_path) == record
+def test_bf16_is_another_model_version(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    record = export.export(folder, runtimes.OPENVINO, precision="bf16")
+    assert record.served_version == f"{model_version(folder)}+bf16"
+    assert runtimes.read_record(folder, runtimes.OPENVINO) == record
     with pytest.raises(ValueError, match="bf16 is for openvino"):
-        export.export(checkpoint, runtimes.ONNXRUNTIME, tmp_path, precision="bf16")
+        export.export(folder, runtimes.ONNXRUNTIME, precision="bf16")
 
 
 def test_a_patch_that_does_not_divide_the_side_is_exported_too(tmp_path: Path, frames: NDArray[np.uint8]) -> None:
@@ -107,7 +123,7 @@ def test_a_patch_that_does_not_divide_the_side_is_exported_too(tmp_path: Path, f
 @pytest.mark.usefixtures("written")
 def test_what_disagrees_is_not_written(checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(export.TOLERANCES, "f32", export.Difference(0.0, 0.0))
-    with pytest.raises(export.Disagreement, match=r"probabilities by .*features by"):
+    with pytest.raises(export.Disagreement, match=r"probabilities by .*features by .*margins by"):
         export.export(checkpoint, runtimes.ONNXRUNTIME, tmp_path / "out")
     assert [*tmp_path.rglob("*")] == [tmp_path / "out"]
 
@@ -127,6 +143,9 @@ def test_a_damaged_export_is_named(checkpoint: Path, tmp_path: Path) -> None:
     record = runtimes.read_record(checkpoint, runtimes.ONNXRUNTIME)
     record.write(tmp_path)
     with pytest.raises(CheckpointError, match="onnxruntime cannot open"):
+        runtimes.open_network(checkpoint, runtimes.ONNXRUNTIME, folder=tmp_path)
+    replace(record, form=1).write(tmp_path)
+    with pytest.raises(CheckpointError, match=rf"is of form 1, not {runtimes.FORM}"):
         runtimes.open_network(checkpoint, runtimes.ONNXRUNTIME, folder=tmp_path)
     replace(record, precision="f8").write(tmp_path)
     with pytest.raises(CheckpointError, match="precision 'f8'"):
@@ -161,14 +180,21 @@ def test_the_command_says_what_it_wrote(checkpoint: Path, tmp_path: Path) -> Non
 @pytest.mark.usefixtures("written")
 def test_the_steps_to_a_plan_are_written_down(checkpoint: Path, tmp_path: Path) -> None:
     export.export(checkpoint, runtimes.TENSORRT, tmp_path)
-    script, configuration = (
-        (tmp_path / name).read_text() for name in ("build-plan.sh", f"{runtimes.PLAN_MODEL}.pbtxt")
+    script, configuration, of_heads = (
+        (tmp_path / name).read_text()
+        for name in ("build-plan.sh", f"{runtimes.PLAN_MODEL}.pbtxt", f"{runtimes.HEADS_PLAN_MODEL}.pbtxt")
     )
     assert f"--onnx=network.onnx --saveEngine={runtimes.PLAN_MODEL}/1/model.plan --noTF32" in script
+    assert f"--onnx=heads.onnx --saveEngine={runtimes.HEADS_PLAN_MODEL}/1/model.plan --noTF32" in script
+    assert "--maxShapes=windows:16x64x64x7,pooled:16x2x64,shape:16x6\n" in script
     subprocess.run(["sh", "-n", str(tmp_path / "build-plan.sh")], check=True)
     assert f"dims: [ {SIDE}, {SIDE}, 3 ]" in configuration
-    assert configuration.count("{") == configuration.count("}")
+    for name in ("windows", "pooled", "shape", "rows", "type_logits", "margins"):
+        assert f'name: "{name}" data_type: TYPE_FP32' in of_heads
+    for text in (configuration, of_heads):
+        assert text.count("{") == text.count("}")
     assert (tmp_path / "network.onnx").is_file()
+    assert (tmp_path / "heads.onnx").is_file()
 
 
 class FakeTriton:
@@ -208,9 +234,10 @@ class FakeRequest:
         self.outputs: dict[str, Any] = {}
 
     def exec(self) -> "FakeRequest":
-        (pictures,) = (tensor.values for tensor in self.inputs if tensor.name == "pictures")
-        maps = self.triton.network(pictures)._asdict()
-        self.outputs = {name: FakeTriton.Tensor(name, maps[name]) for name in self.names}
+        feed = {tensor.name: tensor.values for tensor in self.inputs}
+        network = self.triton.network
+        found = network(feed["pictures"]) if "pictures" in feed else network.heads(heads.Cuts(**feed))
+        self.outputs = {name: FakeTriton.Tensor(name, found._asdict()[name]) for name in self.names}
         return self
 
     def has_error(self) -> bool:
@@ -227,7 +254,8 @@ def test_a_plan_is_asked_through_triton(tmp_path: Path, checkpoint: Path, frames
     triton = FakeTriton(onnx)
     network, _ = runtimes.open_network(checkpoint, runtimes.TENSORRT, folder=tmp_path, backend=triton)
     assert export.difference(onnx, network, frames) == export.Difference(0.0, 0.0)
-    assert triton.asked == [runtimes.PLAN_MODEL]
+    assert export.head_difference(onnx, network, heads.example(model.load(checkpoint), 2)) == 0
+    assert triton.asked == [runtimes.PLAN_MODEL, runtimes.HEADS_PLAN_MODEL]
     with pytest.raises(ValueError, match="takes no template"):
         network(frames, frames)
     triton.error = "out of memory"

@@ -1,0 +1,40 @@
+"""A region expert whose networks run in another runtime; what is cut out between them is done here."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from iad_unify.region_expert.described import Described, Frame
+from iad_unify.region_expert.export.cutting import cut
+from iad_unify.region_expert.export.runtimes import Network
+from iad_unify.region_expert.model import ExpertOutput, RegionExpert
+
+
+class Delegating(RegionExpert):
+    """As the expert that it was made from, up to the differences that its export was checked for. It cannot be trained."""
+
+    def __init__(self, model: RegionExpert, network: Network) -> None:
+        torch.nn.Module.__init__(self)  # the layers are not built
+        self.config, self.mean, self.std = model.config, model.mean, model.std
+        self.network = network
+
+    def forward(
+        self, pictures: Tensor, templates: Tensor | None = None, has_template: Tensor | None = None
+    ) -> ExpertOutput:
+        """As of `RegionExpert`; `has_template` is for training and refused here."""
+        if has_template is not None:
+            raise ValueError("has_template is for training; leave the templates out instead")
+        if not self.config.template:
+            templates = None
+        found = self.network(pictures.numpy(), None if templates is None else templates.numpy())
+        return ExpertOutput(torch.from_numpy(found.logits), torch.from_numpy(found.features).permute(0, 3, 1, 2))
+
+    def describe_frame(self, frame: Frame, masks: Sequence[NDArray[np.bool_]]) -> Described:
+        """As of `RegionExpert`; none of the masks is empty."""
+        rows, logits, margins = self.network.heads(cut(frame, masks, template=self.config.template))
+        if margins is None:
+            margins = np.zeros((len(masks), 4), np.float32)
+        return Described(rows.astype(np.float16), logits, margins)
