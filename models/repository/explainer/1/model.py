@@ -25,7 +25,7 @@ class TritonPythonModel:
             batch_size, workers = 1, int(triton.parameter(args, "vllm_requests", "64"))
         else:
             self._service = ExplainerService(checkpoint, triton.threads(args), triton.device(args))
-            batch_size, workers = int(triton.parameter(args, "batch_size", "8")), 1
+            batch_size, workers = int(triton.parameter(args, "batch_size", "16")), 1
         self._version = np.array([self._service.model_version.encode()], dtype=object)
         self._warm_up(read_config(checkpoint))
         self._answers = Answers(
