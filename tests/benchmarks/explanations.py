@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, default=resources.weights("explainer"))
     parser.add_argument("--expert", type=Path, default=resources.weights("region_expert"))
     parser.add_argument("--concurrent", default="1,8,32", help="questions that wait at any time")
-    parser.add_argument("--batch", type=int, default=8, help="answered together; batch_size of the served model")
+    parser.add_argument("--batch", type=int, default=16, help="answered together; batch_size of the served model")
     parser.add_argument("--seconds", type=float, default=20.0, help="of each row")
     parser.add_argument("--rounds", type=int, default=4, help="turns that the rows take")
     options = parser.parse_args()
