@@ -17,14 +17,14 @@ import numpy as np
 
 from iad_unify.checkpoint import Figure, model_version, read_card, write_card
 from iad_unify.explainer.config import MAX_PROMPT_REGIONS
-from iad_unify.explainer.generation import answers
+from iad_unify.explainer.generation import answers_to_all
 from iad_unify.explainer.looking import sightings
-from iad_unify.explainer.prompt import PromptWriter, Question
+from iad_unify.explainer.prompt import Question
 from iad_unify.explainer.sightings import Regions, Sighting
 from iad_unify.explainer.storage import load
 from iad_unify.language import facts as measured
 from iad_unify.language.claims import parse
-from iad_unify.language.facts import Facts, fact_of_rle, facts_of
+from iad_unify.language.facts import CLEAR_CELL, Facts, fact_of_rle, facts_of
 from iad_unify.language.questions import Example, QuestionKind, example, examples
 from iad_unify.language.scoring import scores
 from iad_unify.language.speech import VOICES
@@ -32,10 +32,6 @@ from iad_unify.language.verify import verify
 from iad_unify.masks import decode
 from iad_unify.types import DEFECT_TYPES, UNKNOWN
 
-#: Questions in one `generate` call, sorted by length first.
-BATCH = 48
-#: Location is also reported for regions with at least this share of their area in one cell.
-CLEAR_CELL = 0.6
 MAX_TOKENS = 48
 
 
@@ -88,15 +84,11 @@ def evaluate(order: Order, report: Callable[[float], None] = lambda share: None)
         order.expert, order.split, order.seed, order.pictures, state, lambda stage, done, of: report(0.2 * done / of)
     )
     asked = [one for frame, sighting in enumerate(seen) for one in _questions(frame, sighting, order.seed)]
-    writer = PromptWriter(tokenizer)
-    asked.sort(key=lambda one: (len(one.question.geometry), len(one.question.text)))
-    for start in range(0, len(asked), BATCH):
-        chunk = asked[start : start + BATCH]
-        for one, text in zip(
-            chunk, answers(model, tokenizer, writer.batch([a.question for a in chunk]), MAX_TOKENS), strict=True
-        ):
-            one.answer = text
-        report(0.2 + 0.8 * min(1.0, (start + BATCH) / len(asked)))
+    texts = answers_to_all(
+        model, tokenizer, [one.question for one in asked], MAX_TOKENS, lambda share: report(0.2 + 0.8 * share)
+    )
+    for one, text in zip(asked, texts, strict=True):
+        one.answer = text
     result = _report(order, asked, seen)
     order.out.parent.mkdir(parents=True, exist_ok=True)
     order.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")

@@ -20,7 +20,7 @@ from transformers import (
 from transformers.generation.streamers import BaseStreamer
 
 from iad_unify.explainer.model import RegionQwen
-from iad_unify.explainer.prompt import Batch
+from iad_unify.explainer.prompt import Batch, PromptWriter, Question
 
 #: What an incomplete UTF-8 sequence decodes to.
 REPLACEMENT = "\ufffd"
@@ -179,4 +179,27 @@ def answers(
         texts[index] += piece
 
     stream(model, tokenizer, batch, [Decoding(max_tokens)] * len(texts), collect, use_cache=use_cache)
+    return texts
+
+
+#: Questions in one `generate` call of `answers_to_all`.
+BATCH = 48
+
+
+def answers_to_all(
+    model: RegionQwen,
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Sequence[Question],
+    max_tokens: int,
+    report: Callable[[float], None] = lambda share: None,
+) -> list[str]:
+    """Greedy answers to any number of questions, in their order; those of like length are answered together."""
+    writer, texts = PromptWriter(tokenizer), ["" for _ in questions]
+    order = sorted(range(len(questions)), key=lambda row: (len(questions[row].geometry), len(questions[row].text)))
+    for start in range(0, len(order), BATCH):
+        chunk = order[start : start + BATCH]
+        found = answers(model, tokenizer, writer.batch([questions[row] for row in chunk]), max_tokens)
+        for row, text in zip(chunk, found, strict=True):
+            texts[row] = text
+        report(min(1.0, (start + BATCH) / len(order)))
     return texts

@@ -59,9 +59,7 @@ class Schedule:
 
     def rate(self, steps: int, progress: float) -> float:
         """Warm-up, then a cosine down to a hundredth."""
-        within = (
-            progress if self.stages == 1 else progress * self.stages - min(int(progress * self.stages), self.stages - 1)
-        )
+        within = progress * self.stages - min(int(progress * self.stages), self.stages - 1)
         cosine = 0.5 * (1 + float(np.cos(np.pi * within)))
         return self.learning_rate * min(1.0, (steps + 1) / self.warmup_steps) * max(cosine, 0.01)
 

@@ -21,6 +21,8 @@ SIZES: tuple[str, ...] = ("small", "medium", "large")
 LIKELY_MASS, LIKELY_FLOOR = 0.9, 0.05
 #: When the most probable type is below this, "of unclear type" is true as well.
 CLEAR_FROM = 0.4
+#: A region's place is clear when at least this share of its area lies in one cell.
+CLEAR_CELL = 0.6
 #: A region lies in a second cell, too, when at least this share of its area does.
 SPLIT_SHARE = 0.3
 #: Sums of probabilities that differ by less are the same.

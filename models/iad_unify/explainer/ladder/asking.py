@@ -10,21 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
-from iad_unify.explainer.generation import answers
+from iad_unify.explainer.generation import answers_to_all
 from iad_unify.explainer.ladder.marking import Marks, marks
 from iad_unify.explainer.ladder.settings import Setting, asking, others
 from iad_unify.explainer.ladder.views import View
 from iad_unify.explainer.model import RegionQwen
-from iad_unify.explainer.prompt import PromptWriter, Question
-from iad_unify.language.facts import Facts, RegionFact
+from iad_unify.explainer.prompt import Question
+from iad_unify.language.facts import CLEAR_CELL, Facts, RegionFact
 from iad_unify.language.questions import Example, QuestionKind, example
 
-#: Questions in one `generate` call, sorted by length first.
-BATCH = 48
 MAX_TOKENS = 48
 KINDS = (QuestionKind.LOCATION, QuestionKind.TYPE)
-#: Location is headline for regions with at least this share of their area in one cell.
-CLEAR_CELL = 0.6
 #: Names that only fit a prompt with regions; the settings without one could not be asked so.
 _NUMBERED = ("region 1", "defect 1")
 
@@ -79,14 +75,9 @@ def ask(
         for one in examples
         for setting in settings
     ]
-    writer = PromptWriter(tokenizer)
-    order = sorted(asked, key=lambda one: (len(one.question.geometry), len(one.question.text)))
-    for start in range(0, len(order), BATCH):
-        chunk = order[start : start + BATCH]
-        batch = writer.batch([one.question for one in chunk])
-        for one, text in zip(chunk, answers(model, tokenizer, batch, MAX_TOKENS), strict=True):
-            one.answer = text
-        report(min(1.0, (start + BATCH) / len(order)))
+    texts = answers_to_all(model, tokenizer, [one.question for one in asked], MAX_TOKENS, report)
+    for one, text in zip(asked, texts, strict=True):
+        one.answer = text
     return asked
 
 

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iad_unify.explainer.ladder.asking import CLEAR_CELL, Table
+from iad_unify.explainer.ladder.asking import Table
 from iad_unify.explainer.ladder.settings import Setting
 from iad_unify.explainer.ladder.views import View
+from iad_unify.language.facts import CLEAR_CELL
 from iad_unify.region_expert.evaluation.resampling import Interval, Resampling
 
 #: Always in a setting, null where nothing was asked.

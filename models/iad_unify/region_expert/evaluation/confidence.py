@@ -84,11 +84,6 @@ def conformal_level(before: Numbers, coverage: float) -> float:
     return float(np.sort(before)[rank - 1]) if rank <= len(before) else 1.0
 
 
-def covered(before: Numbers, level: float) -> NDArray[np.bool_]:
-    """Whether the set of each row at this level holds the right type."""
-    return np.asarray(before <= level + _SAME)
-
-
 def bin_errors(confidence: Numbers, right: NDArray[np.bool_], weights: Numbers | None = None) -> float:
     """Expected calibration error: how far confidence and share of right answers are apart, over bins of equal width.
 

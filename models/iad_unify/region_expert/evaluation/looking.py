@@ -9,7 +9,7 @@ from iad_unify.region_expert.described import Frame
 from iad_unify.region_expert.evaluation.boxes import Detection
 from iad_unify.region_expert.evaluation.cold_start import Compare
 from iad_unify.region_expert.evaluation.seen import Defect, Seen
-from iad_unify.region_expert.evaluation.subjects import Subject
+from iad_unify.region_expert.evaluation.subjects import Case, Subject
 from iad_unify.region_expert.inspection import Inspected, Level, describe, maps, regions
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.proposals import resample, smooth
@@ -21,6 +21,32 @@ FOUND_IOU = 0.1
 _MOST_REGIONS = 64
 #: A precision-recall curve needs detections below the threshold that regions are served at: down to this share of it.
 FAINT = 0.4
+
+
+def show(expert: RegionExpert, case: Case, square: int = 0) -> tuple[Frame, NDArray[np.float32]]:
+    """A picture as the heads see it, and its raw map [S, S]; `square` and errors as of `look`."""
+    height, width = case.rgb.shape[:2]
+    letterbox = Letterbox.fit(width, height, square or expert.config.size)
+    shown = letterbox.apply(case.rgb)
+    template = None
+    if case.template is not None and expert.config.template:
+        template = read_template(case.template, shown, letterbox)
+    raw, features = maps(expert, shown[None], None if template is None else template[None])
+    return Frame(shown, letterbox, features, template), raw[0]
+
+
+def best_match(found: Inspected, mask: NDArray[np.bool_], decision: float) -> tuple[float, int | None]:
+    """Best IoU with a defect [H, W] among the regions that score `decision` or more, and that region's row; 0, None of none."""
+    best, row_of_best, area = 0.0, None, int(np.count_nonzero(mask))
+    for row, region in enumerate(found.proposals):
+        if region.score < decision:
+            continue
+        height, width = region.mask.shape
+        both = int(np.count_nonzero(mask[region.y : region.y + height, region.x : region.x + width] & region.mask))
+        iou = both / (region.area + area - both)
+        if iou > best:
+            best, row_of_best = iou, row
+    return best, row_of_best
 
 
 def look(
@@ -38,15 +64,9 @@ def look(
     when a file cannot be read, ValueError for a square smaller than the expert's input.
     """
     case = subject.open()
-    height, width = case.rgb.shape[:2]
-    letterbox = Letterbox.fit(width, height, square or expert.config.size)
-    shown = letterbox.apply(case.rgb)
-    template = None
-    if case.template is not None and expert.config.template:
-        template = read_template(case.template, shown, letterbox)
-    raw, features = maps(expert, shown[None], None if template is None else template[None])
-    frame = Frame(shown, letterbox, features, template)
-    plane = raw[0] if compare is None else compare(shown, letterbox, case)
+    frame, raw = show(expert, case, square)
+    letterbox = frame.letterbox
+    plane = raw if compare is None else compare(frame.square, letterbox, case)
     smoothed = smooth(plane, letterbox, expert.config.smoothing_px)
     level = Level(proposal, 0.0, expert.config.merge_gap_px, _MOST_REGIONS, expert.config.grow_share)
     found = regions(expert, smoothed, frame, level)
@@ -62,7 +82,7 @@ def look(
         bool(case.types),
         case.types,
         found.score,
-        resample(smoothed, letterbox, (0, 0, width, height)),
+        resample(smoothed, letterbox, (0, 0, letterbox.width, letterbox.height)),
         tuple(defects),
         case.unknown,
         (*_detections(expert, found), *_detections(expert, faint)),
@@ -74,18 +94,13 @@ def _matched(
     expert: RegionExpert, found: Inspected, slug: str, mask: NDArray[np.bool_], given: str, decision: float
 ) -> Defect:
     """The region of best IoU with the defect among those at or above the decision threshold."""
-    best, name = 0.0, ""
-    for region, logits in zip(found.proposals, found.type_logits, strict=True):
-        if region.score < decision:
-            continue
-        height, width = region.mask.shape
-        both = np.count_nonzero(mask[region.y : region.y + height, region.x : region.x + width] & region.mask)
-        iou = both / (region.area + np.count_nonzero(mask) - both)
-        if iou > best:
-            best, name = iou, expert.config.answers[int(logits.argmax())]
+    best, row = best_match(found, mask, decision)
+    name = None
+    if row is not None and best >= FOUND_IOU:
+        name = expert.config.answers[int(found.type_logits[row].argmax())]
     x0, y0, x1, y1 = tight(mask) or (0, 0, 0, 0)
     window = mask[y0:y1, x0:x1].copy()  # the whole mask may be freed
-    return Defect(slug, window, x0, y0, best, name if best >= FOUND_IOU else None, given)
+    return Defect(slug, window, x0, y0, best, name, given)
 
 
 def _apart(found: Inspected, fainter: Inspected) -> Inspected:

@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.catalog import MAX_REGIONS
-from iad_unify.geometry import Letterbox
-from iad_unify.region_expert.evaluation.looking import FOUND_IOU
+from iad_unify.region_expert.evaluation.looking import FOUND_IOU, best_match, show
 from iad_unify.region_expert.evaluation.subjects import Subject
-from iad_unify.region_expert.inspection import Frame, Inspected, Level, describe, maps, regions
+from iad_unify.region_expert.inspection import Level, describe, regions
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.proposals import smooth
-from iad_unify.region_expert.squares import read_template
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +39,9 @@ def typed_regions(
     case = subject.open()
     if not case.defects:
         return []
-    height, width = case.rgb.shape[:2]
-    letterbox = Letterbox.fit(width, height, square or expert.config.size)
-    shown = letterbox.apply(case.rgb)
-    template = None
-    if case.template is not None and expert.config.template:
-        template = read_template(case.template, shown, letterbox)
-    raw, features = maps(expert, shown[None], None if template is None else template[None])
-    frame = Frame(shown, letterbox, features, template)
-    smoothed = smooth(raw[0], letterbox, expert.config.smoothing_px)
+    frame, raw = show(expert, case, square)
+    letterbox = frame.letterbox
+    smoothed = smooth(raw, letterbox, expert.config.smoothing_px)
     level = Level(proposal, 0.0, expert.config.merge_gap_px, MAX_REGIONS, expert.config.grow_share)
     found = regions(expert, smoothed, frame, level)
     given = describe(expert, frame, [letterbox.apply_mask(mask) for _, mask in case.defects])
@@ -57,22 +49,7 @@ def typed_regions(
     for row, (slug, mask) in enumerate(case.defects):
         known = (subject.group, subject.name, slug)
         out.append(Typed(*known, given.type_logits[row], given.appearance[row], found=False))
-        best = _on(found, mask, decision)
-        if best is not None:
+        iou, best = best_match(found, mask, decision)
+        if best is not None and iou >= FOUND_IOU:
             out.append(Typed(*known, found.type_logits[best], found.appearance[best], found=True))
     return out
-
-
-def _on(found: Inspected, mask: NDArray[np.bool_], decision: float) -> int | None:
-    """The region of best IoU with the mask [H, W], by its row; None when no region is on it."""
-    best, row_of_best = FOUND_IOU, None
-    area = int(np.count_nonzero(mask))
-    for row, region in enumerate(found.proposals):
-        if region.score < decision:
-            continue
-        height, width = region.mask.shape
-        both = np.count_nonzero(mask[region.y : region.y + height, region.x : region.x + width] & region.mask)
-        iou = both / (region.area + area - both)
-        if iou >= best:
-            best, row_of_best = iou, row
-    return row_of_best

@@ -27,7 +27,7 @@ def test_sets_hold_the_right_type_as_often_as_promised(coverage: float) -> None:
     named = [0, 1, 2, 3]
     held = [confidence.mass_before(confidence.probabilities(x), y, named) for x, y in (drawn(2000, 1), drawn(2000, 2))]
     level = confidence.conformal_level(held[0], coverage)
-    assert coverage - 0.03 < confidence.covered(held[1], level).mean() < coverage + 0.06
+    assert coverage - 0.03 < np.mean(held[1] <= level + 1e-9) < coverage + 0.06
 
 
 def test_a_promise_that_too_few_regions_can_keep_takes_every_type() -> None:
