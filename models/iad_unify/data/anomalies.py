@@ -4,13 +4,13 @@ The filled shapes follow the ideas of CutPaste (arXiv 2104.04015) and DRAEM (arX
 `flaws` are what such generators lack. The anomalies have no type. It knows nothing of models.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from iad_unify.data.flaws import FLAWS
+from iad_unify.data.flaws import FLAWS, Flaw
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -22,17 +22,21 @@ _IMITATED = 0.55
 
 
 def add_anomaly(
-    picture: Image, donor: Image, rng: np.random.Generator, allowed: Mask | None = None
+    picture: Image,
+    donor: Image,
+    rng: np.random.Generator,
+    allowed: Mask | None = None,
+    flaws: Sequence[Flaw] = FLAWS,
 ) -> tuple[Image, Mask]:
     """A copy of `picture` uint8 [H, W, 3] with one anomaly, and its mask; other pixels are unchanged.
 
     `donor` is another picture of the same size that textures may be cut from; `allowed` bounds the mask. The mask may
-    come out empty when nothing of the drawn shape is allowed. About half are imitated flaws (`flaws.FLAWS`), the rest
-    shapes of any kind with any filling.
+    come out empty when nothing of the drawn shape is allowed. About half are imitated flaws, one of `flaws`, the rest shapes
+    of any kind with any filling.
     """
     shown = np.ones(picture.shape[:2], dtype=bool) if allowed is None else allowed
     if rng.random() < _IMITATED:
-        changed, mask = FLAWS[rng.integers(len(FLAWS))](picture, donor, shown, rng)
+        changed, mask = flaws[rng.integers(len(flaws))](picture, donor, shown, rng)
         mask = mask & shown
         if mask.any() and cv2.absdiff(picture[mask], changed[mask]).mean() >= _VISIBLE:
             return np.where(mask[:, :, None], changed, picture), mask

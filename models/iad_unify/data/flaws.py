@@ -155,6 +155,54 @@ def blended_patch(picture: Image, donor: Image, allowed: Mask, rng: np.random.Ge
     return _pasted(picture, allowed.shape, here, _mixed(picture[here], fill, alpha), shape)
 
 
+def pores(picture: Image, donor: Image, allowed: Mask, rng: np.random.Generator) -> tuple[Image, Mask]:
+    """One to four small round pits, darker towards their middle, often with a bright rim on the lit side."""
+    changed, mask = picture, np.zeros(allowed.shape, dtype=bool)
+    first, side = _inside(allowed, rng), max(allowed.shape)
+    for index in range(int(rng.choice([1, 1, 1, 2, 4]))):
+        at = first + (index > 0) * rng.normal(0, 0.05 * side, 2)
+        radius = max(1.2, side * float(np.exp(rng.uniform(np.log(0.005), np.log(0.03)))))
+        here, middle = _window(allowed.shape, np.clip(at, 0, np.array(allowed.shape[::-1]) - 1), 3 * radius + 2)
+        outline = _outline(middle, radius, rng, stretch=rng.uniform(1, 2), angle=rng.uniform(0, np.pi))
+        pit = _filled(allowed[here].shape, outline)
+        depth = as_field(cv2.GaussianBlur(pit.astype(np.float32), (0, 0), max(0.5, radius * rng.uniform(0.15, 0.4))))
+        grey = np.maximum(_grey(changed[here]), 20)
+        change = -depth * grey * np.float32(rng.uniform(0.25, 0.85))
+        if rng.random() < 0.4:
+            lit = np.roll(depth, tuple(int(step) for step in rng.integers(-1, 2, 2)), axis=(0, 1)) * (1 - depth)
+            change += lit * grey * np.float32(rng.uniform(0.3, 1.2))
+        changed, spot = _pasted(changed, allowed.shape, here, _added(changed[here], as_field(change)), depth > _SEEN)
+        mask |= spot
+    return changed, mask
+
+
+def other_finish(picture: Image, donor: Image, allowed: Mask, rng: np.random.Generator) -> tuple[Image, Mask]:
+    """A band of the surface finished otherwise: grooves of its own, brighter or darker, up to a border across them."""
+    height, width = allowed.shape
+    side, centre = max(height, width), _inside(allowed, rng)
+    # parts mostly lie straight before their camera, and are machined along a side
+    angle = rng.integers(2) * np.pi / 2 + (rng.normal(0, 0.03) if rng.random() < 0.8 else rng.uniform(0, np.pi))
+    columns, rows = _grid((height, width))
+    x, y = columns - np.float32(centre[0]), rows - np.float32(centre[1])
+    tilt = angle + rng.normal(0, 0.15)
+    along = (x * np.float32(np.cos(tilt)) + y * np.float32(np.sin(tilt))) * np.float32(rng.choice([-1, 1]))
+    across = y * np.float32(np.cos(angle)) - x * np.float32(np.sin(angle))
+    if rng.random() < 0.4:  # a band instead of everything beyond a line
+        along = np.minimum(along, np.float32(side * rng.uniform(0.1, 0.4)) - along)
+    waves = smooth(rng, height, width, side / rng.uniform(2, 10)) * np.float32(side * rng.uniform(0, 0.02))
+    alpha = 1 / (1 + np.exp(-np.clip((along + waves) / np.float32(side * rng.uniform(0.002, 0.03)), -20, 20)))
+    pitch = rng.uniform(1, 4)
+    profile = rng.standard_normal(512, dtype=np.float32) + rng.standard_normal(512, dtype=np.float32).repeat(4)[:512]
+    grooves = profile[np.clip(across / np.float32(pitch) + 256, 0, 511).astype(np.int32)]
+    come_and_go = np.clip(0.7 + 0.5 * smooth(rng, height, width, side / 4), 0, 1.5)
+    grey = _grey(picture)
+    own = grey - as_field(cv2.GaussianBlur(grey, (0, 0), rng.uniform(1.5, 5)))
+    level = float(grey[allowed].mean()) if allowed.any() else 0.0
+    change = grooves * come_and_go * np.float32(rng.uniform(0.02, 0.16) * level)
+    change += np.float32(rng.normal(0, 0.08) * level) - own * np.float32(rng.uniform(0, 1))
+    return _added(picture, as_field(change * alpha)), alpha > 0.5
+
+
 def _inside(allowed: Mask, rng: np.random.Generator) -> NDArray[np.float64]:
     """A point (x, y) on the part."""
     rows, columns = np.flatnonzero(allowed.any(axis=1)), np.flatnonzero(allowed.any(axis=0))
@@ -259,3 +307,5 @@ def _changed(picture: Image, changed: NDArray[np.generic], least: float) -> Mask
 
 
 FLAWS: tuple[Flaw, ...] = (scratch, branching_crack, chip, fray, unevenness, warp, blended_patch)
+#: Of cast and machined surfaces: real good pictures get these as well, drawings have holes and stains of their own.
+SURFACE_FLAWS: tuple[Flaw, ...] = (pores, other_finish)

@@ -6,7 +6,7 @@ import pytest
 from numpy.typing import NDArray
 
 from iad_unify.data.edges import edge_point
-from iad_unify.data.flaws import FLAWS, Flaw, chip, scratch, unevenness
+from iad_unify.data.flaws import FLAWS, SURFACE_FLAWS, Flaw, chip, other_finish, pores, scratch, unevenness
 
 EVERYWHERE = np.ones((192, 256), dtype=bool)
 
@@ -19,7 +19,7 @@ def _part(seed: int) -> NDArray[np.uint8]:
     return np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("flaw", FLAWS, ids=lambda flaw: str(flaw.__name__))
+@pytest.mark.parametrize("flaw", (*FLAWS, *SURFACE_FLAWS), ids=lambda flaw: str(flaw.__name__))
 @pytest.mark.parametrize("plain", [False, True], ids=["part", "plain"])
 def test_a_flaw_keeps_the_picture_beside_its_mask_and_shows_inside(flaw: Flaw, plain: bool) -> None:
     visible = 0
@@ -39,7 +39,7 @@ def test_a_flaw_keeps_the_picture_beside_its_mask_and_shows_inside(flaw: Flaw, p
     assert visible >= 12 or (plain and flaw.__name__ in {"fray", "warp"})  # nothing to tear or to move
 
 
-@pytest.mark.parametrize("flaw", FLAWS, ids=lambda flaw: str(flaw.__name__))
+@pytest.mark.parametrize("flaw", (*FLAWS, *SURFACE_FLAWS), ids=lambda flaw: str(flaw.__name__))
 def test_a_flaw_lies_where_the_part_is_shown_and_depends_on_the_seed_alone(flaw: Flaw) -> None:
     nowhere = np.zeros_like(EVERYWHERE)
     flaw(_part(0), _part(1), nowhere, np.random.default_rng(0))  # no part at all is no error
@@ -82,3 +82,19 @@ def test_scratches_are_thin_and_unevenness_is_wide() -> None:
     )
     assert np.median(thin) < 600
     assert np.median(wide) > 4000
+
+
+def test_pores_are_small_and_dark() -> None:
+    for seed in range(20):
+        picture = _part(seed)
+        changed, mask = pores(picture, picture, EVERYWHERE, np.random.default_rng(seed))
+        assert 0 < np.count_nonzero(mask) < 1500
+        assert np.median(changed[mask].astype(int) - picture[mask]) < 0
+
+
+def test_another_finish_is_a_band_that_reaches_the_border() -> None:
+    for seed in range(20):
+        _, mask = other_finish(_part(seed), _part(1), EVERYWHERE, np.random.default_rng(seed))
+        borders = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
+        assert any(border.any() for border in borders)
+        assert np.count_nonzero(mask) > 1000

@@ -81,7 +81,8 @@ class SampleSource:
         if self._by_type and (chance < 0.45 or not self._good):
             return self._open(_any(self._by_type[rng.integers(len(self._by_type))], rng))
         good = self._open(_any(self._good, rng))
-        if chance < 0.7:
+        # where no defect is known, the synthetic anomalies are all there is to learn from, and each brings its clean twin
+        if chance < (0.7 if self._by_type else 0.3):
             return good
         return with_anomaly(good, self._open(_any(self._good, rng)), rng)
 

@@ -11,17 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.data.anomalies import add_anomaly
+from iad_unify.data.flaws import FLAWS, SURFACE_FLAWS
 from iad_unify.data.truth import MADE_UP
 from iad_unify.region_expert.squares import Labelled
 
 _MOST_GAIN = 8.0
+_REAL_FLAWS = (*FLAWS, *SURFACE_FLAWS)
 
 
 def with_anomaly(good: Labelled, donor: Labelled, rng: np.random.Generator) -> Labelled:
     """A good square with one or two synthetic anomalies, whose textures may come from another square."""
     rgb, labels = good.rgb, np.zeros_like(good.labels)
     for _ in range(int(rng.choice([1, 1, 1, 2]))):
-        rgb, mask = add_anomaly(rgb, donor.rgb, rng, good.content)
+        rgb, mask = add_anomaly(rgb, donor.rgb, rng, good.content, _REAL_FLAWS)
         labels[mask] = MADE_UP
     return replace(good, rgb=rgb, labels=labels, clean=good.rgb)
 
