@@ -53,5 +53,5 @@ $(VENV)/.demo: pyproject.toml constraints.txt $(BIN)/python
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt $(BIN)/python
-	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[stack,models,onnxruntime,openvino,export,dev]'
+	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[stack,models,openvino,export,dev]'
 	touch $@ $(VENV)/.demo

@@ -80,7 +80,7 @@ class ServedExpert:
     def __init__(self, checkpoint: Path, threads: int, references: Path | None) -> None:
         from iad_unify.serving.region_expert import RegionExpertService
 
-        self._service = RegionExpertService(checkpoint, threads=threads, references=references)
+        self._service = RegionExpertService(checkpoint, threads=threads, runtime="auto", references=references)
         self.model_version = self._service.model_version
 
     def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:

@@ -16,7 +16,7 @@ from iad_unify.masks import encode_window
 from iad_unify.region_expert import model as expert
 from iad_unify.region_expert.config import HEADS
 from iad_unify.region_expert.export.delegating import Delegating
-from iad_unify.region_expert.export.runtimes import RUNTIMES, TENSORRT, TORCH, open_network
+from iad_unify.region_expert.export.runtimes import AUTO, RUNTIMES, TENSORRT, TORCH, found_runtime, open_network
 from iad_unify.region_expert.inspection import Inspected, inspect
 from iad_unify.serving.references import References, names_of
 
@@ -32,7 +32,8 @@ class RegionExpertService:
 
     `runtime` says what runs the network: torch, or an export of this very checkpoint (onnxruntime, openvino, tensorrt)
     in `exported` or where `iad-unify export` puts it. CheckpointError when that is missing, belongs to another model, or
-    its package is not installed; ValueError when there is no such runtime. `backend` is Triton's Python module, which
+    its package is not installed; ValueError when there is no such runtime. `auto` is, on a processor, what of them is
+    there (`runtimes.found_runtime`), and torch on a GPU. `backend` is Triton's Python module, which
     `tensorrt` needs. `references` is the folder of memories of good parts and golden templates; frames are compared
     with them in torch.
     """
@@ -49,8 +50,10 @@ class RegionExpertService:
     ) -> None:
         torch.set_num_threads(threads)
         checkpoint = Path(checkpoint)
-        if runtime not in RUNTIMES:
-            raise ValueError(f"no such runtime: {runtime!r}; there are {', '.join(RUNTIMES)}")
+        if runtime not in (AUTO, *RUNTIMES):
+            raise ValueError(f"no such runtime: {runtime!r}; there are {', '.join((AUTO, *RUNTIMES))}")
+        if runtime == AUTO:
+            runtime = found_runtime(checkpoint, exported) if device == "cpu" else TORCH
         if runtime != TORCH and device != "cpu":
             raise ValueError(f"the runtime {runtime!r} needs an instance of KIND_CPU")
         self.model = expert.load(checkpoint)
@@ -74,14 +77,14 @@ class RegionExpertService:
             self.model = Delegating(self.model, network)
             self.model_version = record.served_version
         self._slugs = np.array([slug.encode() for slug in config.answers], dtype=object)
-        self._runtime = runtime
+        self.runtime = runtime
 
     def warm_up(self) -> None:
         """Looks at a grey frame, and at a whole batch of them: the first look at a shape is several times slower.
 
         A TensorRT plan is left out: Triton answers no model that is still loading.
         """
-        if self._runtime != TENSORRT:
+        if self.runtime != TENSORRT:
             side = self.model.config.size
             for count in (1, REGION_EXPERT.max_batch_size):
                 self.model.look(np.full((count, side, side, 3), 127, np.uint8))

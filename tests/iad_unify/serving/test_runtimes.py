@@ -62,7 +62,7 @@ def test_a_runtime_without_its_export_does_not_serve(tmp_path: Path) -> None:
     folder = write_expert(tmp_path)
     with pytest.raises(CheckpointError, match="no export for openvino"):
         RegionExpertService(folder, runtime=runtimes.OPENVINO)
-    with pytest.raises(ValueError, match=r"no such runtime: 'tflite'; there are torch, onnxruntime"):
+    with pytest.raises(ValueError, match=r"no such runtime: 'tflite'; there are auto, torch, onnxruntime"):
         RegionExpertService(folder, runtime="tflite")
     with pytest.raises(ValueError, match="KIND_CPU"):
         RegionExpertService(folder, runtime=runtimes.OPENVINO, device="cuda:0")
@@ -72,3 +72,20 @@ def test_an_export_may_lie_elsewhere(checkpoint: Path, tmp_path: Path) -> None:
     record = export.export(checkpoint, runtimes.OPENVINO, tmp_path, precision="bf16")
     service = RegionExpertService(checkpoint, runtime=runtimes.OPENVINO, exported=tmp_path)
     assert service.model_version == record.served_version == f"{model_version(checkpoint)}+bf16"
+
+
+def test_auto_takes_the_export_that_is_there_and_else_torch(tmp_path: Path) -> None:
+    shipped = resources.weights("region_expert")
+    assert RegionExpertService(shipped, runtime=runtimes.AUTO).runtime == runtimes.ONNXRUNTIME
+    bare = write_expert(tmp_path / "bare")
+    assert RegionExpertService(bare, runtime=runtimes.AUTO).runtime == runtimes.TORCH
+    # an export of another model, as after a training into the same folder
+    shutil.copytree(shipped / "runtime", bare / "runtime")
+    assert RegionExpertService(bare, runtime=runtimes.AUTO).runtime == runtimes.TORCH
+
+
+def test_auto_takes_no_export_whose_thresholds_are_others(checkpoint: Path, tmp_path: Path) -> None:
+    export.export(checkpoint, runtimes.OPENVINO, tmp_path, precision="bf16")
+    service = RegionExpertService(checkpoint, runtime=runtimes.AUTO, exported=tmp_path)
+    assert service.runtime == runtimes.TORCH
+    assert service.model_version == model_version(checkpoint)

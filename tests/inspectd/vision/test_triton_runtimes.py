@@ -43,7 +43,7 @@ class Repository:
     async def serve(self, runtime: str, exported: Path) -> None:
         """Writes both parameters and loads the model again."""
         text = self._text
-        for name, before, value in (("runtime", "torch", runtime), ("exported", "", exported)):
+        for name, before, value in (("runtime", "auto", runtime), ("exported", "", exported)):
             declared = f'key: "{name}" value: {{ string_value: "{before}" }}'
             assert declared in text
             text = text.replace(declared, declared.replace(f'"{before}"', f'"{value}"'))

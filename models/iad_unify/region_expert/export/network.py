@@ -151,6 +151,20 @@ def _export(network: nn.Module, path: Path, example: dict[str, Tensor], outputs:
             external_data=False,
             verbose=False,
         )
+    _without_origins(path)
+
+
+def _without_origins(path: Path) -> None:
+    """Takes out what the exporter notes on every node: the Python stack that it came from, with this machine's paths."""
+    onnx: Any = import_module("onnx")
+    written = onnx.load(path)
+    for owner in (written, written.graph, *written.graph.node, *written.graph.value_info, *written.functions):
+        del owner.metadata_props[:]
+        owner.doc_string = ""
+    for function in written.functions:
+        for node in function.node:
+            del node.metadata_props[:]
+    onnx.save(written, path)
 
 
 class _Exportable(nn.Module):

@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -24,6 +25,8 @@ TORCH, ONNXRUNTIME, OPENVINO, TENSORRT = "torch", "onnxruntime", "openvino", "te
 #: What `iad-unify export --runtime` writes for.
 EXPORTED: tuple[str, ...] = (ONNXRUNTIME, OPENVINO, TENSORRT)
 RUNTIMES: tuple[str, ...] = (TORCH, *EXPORTED)
+#: The fastest of those that a checkpoint has an export for; see `found_runtime`.
+AUTO = "auto"
 PRECISIONS: tuple[str, ...] = ("f32", "bf16")
 
 #: Files of an export. The second network also takes an aligned template; it is there when the expert has that branch.
@@ -256,6 +259,23 @@ def read_record(checkpoint: Path, runtime: str, folder: Path | None = None) -> R
     if record.precision not in PRECISIONS:
         raise CheckpointError(checkpoint, mend, f"the export in {place} has precision {record.precision!r}")
     return record
+
+
+def found_runtime(checkpoint: Path, folder: Path | None = None) -> str:
+    """What AUTO is for a checkpoint on a processor: the first runtime with an export that can be used, or torch.
+
+    Only f32: its answers are those of the checkpoint, so that thresholds and cached tokens stay what they are.
+    """
+    for runtime in (OPENVINO, ONNXRUNTIME):
+        if find_spec(runtime) is None:
+            continue
+        try:
+            record = read_record(checkpoint, runtime, folder)
+        except CheckpointError:  # there is none, or it is of another model: torch is right, only slower
+            continue
+        if record.precision == "f32":
+            return runtime
+    return TORCH
 
 
 def open_network(

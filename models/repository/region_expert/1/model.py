@@ -19,12 +19,13 @@ class TritonPythonModel:
             triton.checkpoint(args, "region_expert"),
             triton.threads(args),
             triton.device(args),
-            triton.parameter(args, "runtime", "torch"),
+            triton.parameter(args, "runtime", "auto"),
             Path(exported) if exported else None,
             pb_utils,
             references=triton.folder(args, "references"),
         )
         self._service.warm_up()
+        pb_utils.Logger.log_info(f"the region expert's network runs in {self._service.runtime}")
 
     def execute(self, requests):
         """One answer per request, in order. A request of more than one frame keeps its batch dimension."""
