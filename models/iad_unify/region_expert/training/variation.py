@@ -16,7 +16,8 @@ from iad_unify.data.truth import MADE_UP
 from iad_unify.region_expert.squares import Labelled
 
 _MOST_GAIN = 8.0
-_REAL_FLAWS = (*FLAWS, *SURFACE_FLAWS)
+#: On real good pictures; those that only they get count twice.
+_REAL_FLAWS = (*FLAWS, *SURFACE_FLAWS, *SURFACE_FLAWS)
 
 
 def with_anomaly(good: Labelled, donor: Labelled, rng: np.random.Generator) -> Labelled:
