@@ -36,7 +36,7 @@ def add_anomaly(
     """
     shown = np.ones(picture.shape[:2], dtype=bool) if allowed is None else allowed
     if rng.random() < _IMITATED:
-        changed, mask = flaws[rng.integers(len(flaws))](picture, donor, shown, rng)
+        changed, mask = flaws[int(rng.integers(len(flaws)))](picture, donor, shown, rng)
         mask = mask & shown
         if mask.any() and cv2.absdiff(picture[mask], changed[mask]).mean() >= _VISIBLE:
             return np.where(mask[:, :, None], changed, picture), mask

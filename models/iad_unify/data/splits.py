@@ -22,9 +22,13 @@ class Split:
     validation: tuple[str, ...]
     test: tuple[str, ...]
 
+    def parts(self) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+        """The groups of train, validation and test."""
+        return frozenset(self.train), frozenset(self.validation), frozenset(self.test)
+
     def part(self, name: str) -> frozenset[str]:
         """The groups of "train", "validation" or "test"; raises KeyError."""
-        return frozenset({"train": self.train, "validation": self.validation, "test": self.test}[name])
+        return dict(zip(PARTS, self.parts(), strict=True))[name]
 
 
 def by_group(samples: Iterable[Sample], train_share: float, validation_share: float, seed: int) -> Split:
@@ -43,6 +47,46 @@ def by_group(samples: Iterable[Sample], train_share: float, validation_share: fl
         for part, chosen in zip(parts, (shuffled[check:learn], shuffled[:check], shuffled[learn:]), strict=True):
             part.extend(chosen)
     return Split(*(tuple(sorted(part)) for part in parts))
+
+
+def divide(samples: Sequence[Sample], train_share: float, validation_share: float, seed: int) -> Split:
+    """Split for a training: what a data set itself calls its test part stays that, the rest is as in `by_group`.
+
+    Samples that come without a part are split by the shares. Of those with one, everything but test is learnt from, and
+    validation is the set's own, else its share of the train groups. A group that the set itself has in several parts is
+    named in the first of train, validation and test.
+    """
+    owned = [sample for sample in samples if sample.part]
+    if not owned:
+        return by_group(samples, train_share, validation_share, seed)
+    free = by_group([sample for sample in samples if not sample.part], train_share, validation_share, seed)
+    train, validation, test = ({sample.group for sample in owned if sample.part == name} for name in PARTS)
+    if not validation:
+        learnt = by_group([sample for sample in owned if sample.part != PARTS[2]], 1.0, validation_share, seed)
+        train, validation = set(learnt.train), set(learnt.validation)
+    parts = (
+        train | {*free.train},
+        (validation | {*free.validation}) - train,
+        (test | {*free.test}) - train - validation,
+    )
+    return Split(*(tuple(sorted(part)) for part in parts))
+
+
+def with_prefixes(split: Split, samples: Iterable[Sample]) -> Split:
+    """The split of one data set for `samples.read_all` of several, which names its groups `folder:group`.
+
+    A data set of which the split names no group is learnt from as a whole: what was added to the one that the split file
+    was written for does not move its parts. Groups that the file does name are where it says.
+    """
+    folders: dict[str, list[str]] = defaultdict(list)
+    for group in dict.fromkeys(sample.group for sample in samples):
+        folders[group.split(":", 1)[0]].append(group)
+    named: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for folder, groups in folders.items():
+        chosen = [[g for g in groups if g in part or g.removeprefix(f"{folder}:") in part] for part in split.parts()]
+        for part, found in zip(named, chosen if any(chosen) else [groups, [], []], strict=True):
+            part.extend(found)
+    return Split(*(tuple(sorted(part)) for part in named))
 
 
 def k_fold(samples: Iterable[Sample], folds: int, seed: int, validation_share: float = 0.2) -> list[Split]:

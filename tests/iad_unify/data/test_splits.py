@@ -76,3 +76,42 @@ def test_a_damaged_split_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "groups.json").write_text(text)
     with pytest.raises(DataError):
         splits.read(tmp_path / "groups.json")
+
+
+def parted(name: str, part: str | None) -> Sample:
+    return Sample(Path(f"{name}.png"), None, None, name, part=part)
+
+
+def test_what_a_data_set_keeps_for_testing_is_never_learnt_from() -> None:
+    own = [parted(f"a{index}", "train") for index in range(10)] + [parted(f"t{index}", "test") for index in range(6)]
+    split = splits.divide(own, 0.5, 0.2, 0)
+    assert set(split.test) == {f"t{index}" for index in range(6)}
+    assert len(split.validation) == 2
+    assert len(split.train) == 8
+    held = splits.divide([*own, parted("v", "validation")], 0.5, 0.2, 0)
+    assert held.validation == ("v",)
+    assert len(held.train) == 10
+
+
+def test_beside_a_divided_data_set_one_without_parts_is_split_by_the_shares() -> None:
+    own = [parted(f"a{index}", "train") for index in range(10)] + [parted("t", "test")]
+    split = splits.divide([*own, *SAMPLES], 0.5, 0.2, 0)
+    alone = splits.by_group(SAMPLES, 0.5, 0.2, 0)
+    assert {*alone.test, "t"} == set(split.test)
+    assert set(alone.train) < set(split.train)
+    assert splits.divide(SAMPLES, 0.5, 0.2, 0) == alone
+
+
+def test_a_group_that_lies_in_several_parts_is_named_once() -> None:
+    split = splits.divide([parted("g", "train"), parted("g", "test"), parted("h", "train")], 0.5, 0.0, 0)
+    assert split.test == ()
+    assert {*split.train, *split.validation} == {"g", "h"}
+
+
+def test_a_split_file_holds_for_its_data_set_beside_others() -> None:
+    split = splits.Split(("g1",), ("g2",), ("g3",))
+    first = [parted(f"drawn:g{index}", None) for index in (1, 2, 3, 4)]
+    edits = [parted(f"job:{name}", "train") for name in ("x", "y")]
+    found = splits.with_prefixes(split, [*first, *edits])
+    assert found == splits.Split(("drawn:g1", "job:x", "job:y"), ("drawn:g2",), ("drawn:g3",))
+    assert splits.with_prefixes(found, [*first, *edits]) == found

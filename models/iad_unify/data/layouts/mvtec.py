@@ -1,7 +1,8 @@
 """MVTec-AD folders, which MPDD and our own augmented data sets have too.
 
 PRODUCT/train/good, PRODUCT/test/good, PRODUCT/test/TYPE, and PRODUCT/ground_truth/TYPE/NAME_mask.png (or NAME.png) for
-each picture of a type. The folder is one product, or holds several.
+each picture of a type. The folder is one product, or holds several. A manifest beside the folders may name other groups and
+parts.
 """
 
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ def read(folder: Path) -> Iterator[Sample]:
 
     Raises DataError for a defective picture without a mask.
     """
-    groups = _groups(folder / manifest.NAME)
+    groups, parts = (_named(folder / manifest.NAME, name) for name in ("group", "part"))
     for product in _products(folder):
         for part in PARTS:
             for kind in folders_in(product / part):
@@ -31,7 +32,12 @@ def read(folder: Path) -> Iterator[Sample]:
                     defect_type = None if kind.name == GOOD else kind.name
                     mask = _mask(product, kind.name, image) if defect_type else None
                     yield Sample(
-                        image, mask, defect_type, groups.get(name, name), part=part, product=product.resolve().name
+                        image,
+                        mask,
+                        defect_type,
+                        groups.get(name, name),
+                        part=parts.get(name, part),
+                        product=product.resolve().name,
                     )
 
 
@@ -50,9 +56,13 @@ def _mask(product: Path, kind: str, image: Path) -> Path:
     return mask
 
 
-def _groups(path: Path) -> dict[str, str]:
-    """Groups that a manifest names; edits of one frame belong to one group."""
+def _named(path: Path, column: str) -> dict[str, str]:
+    """What a manifest says of pictures: edits of one frame belong to one group, and those for training to its part."""
     if not path.is_file():
         return {}
     found = manifest.rows(path)
-    return {str(row["image"]): str(row["group"]) for _, row in found if row.get("image") and row.get("group")}
+    return {
+        str(row["image"]): str(row[column])
+        for _, row in found
+        if row.get("image") and row.get(column) not in (None, "")
+    }

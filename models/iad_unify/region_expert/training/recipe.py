@@ -28,6 +28,7 @@ from iad_unify.types import DEFECT_TYPES
 
 _VALIDATION_SHARE = 0.2  # of the groups that are learnt from
 _DRAWN_VALIDATION = 400
+_TEST = "test"
 _SHEET = 24  # pictures on the overlay sheet
 
 
@@ -53,13 +54,15 @@ def train(order: Order, plan: Plan, console: Console) -> Card | None:
     Raises DataError, CheckpointError, or OSError for a backbone that is not there.
     """
     drawn = PROCEDURAL in order.data
-    found = data_sets.read_all([name for name in order.data if name != PROCEDURAL])
+    found = _learnable(order)
     slugs = _slugs([] if order.good_only else found, drawn)
     order.out.mkdir(parents=True, exist_ok=True)
     split = _split(found, order, plan.seed)
     learn, held = splits.select(found, split.train), splits.select(found, split.validation)
     if order.good_only:
         learn, held = ([sample for sample in part if sample.good] for part in (learn, held))
+        if not learn or not held:
+            raise DataError("data", "--good-only needs real good pictures in the train and in the validation part")
     expert = _build(order, slugs, found, plan.seed, console)
     config = expert.config
     held_out = _held_out(held, drawn, config, order.good_only)
@@ -70,6 +73,15 @@ def train(order: Order, plan: Plan, console: Console) -> Card | None:
     if not trainer.accelerator.is_main_process:
         return None
     return _finish(order, plan, trainer, held_out, console)
+
+
+def _learnable(order: Order) -> list[Sample]:
+    """The samples of all folders; without a split file none of what a data set itself keeps for testing."""
+    found = data_sets.read_all([name for name in order.data if name != PROCEDURAL])
+    learnable = [sample for sample in found if order.groups or sample.part != _TEST]
+    if found and not learnable:
+        raise DataError(order.data[0], "has a test part only, which is not learnt from; divide it by --groups FILE")
+    return learnable
 
 
 def _slugs(found: Sequence[Sample], drawn: bool) -> tuple[str, ...]:
@@ -85,14 +97,19 @@ def _split(found: Sequence[Sample], order: Order, seed: int) -> splits.Split:
     if not found:
         return splits.Split((), (), ())
     split = (
-        splits.read(order.groups)
+        _given_split(order.groups, found, order)
         if order.groups
-        else splits.by_group(found, order.train_share, _VALIDATION_SHARE, seed)
+        else splits.divide(found, order.train_share, _VALIDATION_SHARE, seed)
     )
     if not splits.select(found, split.train) or not splits.select(found, split.validation):
         raise DataError(order.groups or "data", "the train or the validation part of the split is empty")
     splits.write(split, order.out / "groups.json")
     return split
+
+
+def _given_split(path: Path, found: Sequence[Sample], order: Order) -> splits.Split:
+    folders = [name for name in order.data if name != PROCEDURAL]
+    return splits.with_prefixes(splits.read(path), found) if len(folders) > 1 else splits.read(path)
 
 
 def _build(

@@ -1,0 +1,62 @@
+"""What an order to train refuses before any time is spent on it, and what it leaves unseen."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from rich.console import Console
+
+from iad_unify.data import splits
+from iad_unify.data.samples import DataError
+from iad_unify.region_expert.training import recipe
+from iad_unify.region_expert.training.trainer import Plan
+
+
+def data_set(folder: Path, rows: list[tuple[str, str | None, str | None]]) -> Path:
+    """Pictures of a name, a type and a part each, every one a group of its own."""
+    rng, lines = np.random.default_rng(0), []
+    folder.mkdir()
+    for name, kind, part in rows:
+        cv2.imwrite(str(folder / f"{name}.png"), rng.integers(0, 255, (64, 64, 3), dtype=np.uint8))
+        mask = None
+        if kind:
+            mask = f"{name}_mask.png"
+            plane = np.zeros((64, 64, 3), np.uint8)
+            plane[20:30, 20:30] = 255
+            cv2.imwrite(str(folder / mask), plane)
+        line = {"image": f"{name}.png", "mask": mask, "defect_type": kind, "group": name}
+        lines.append(json.dumps(line | ({"part": part} if part else {})))
+    (folder / "manifest.jsonl").write_text("\n".join(lines))
+    return folder
+
+
+def ordered(folder: Path, out: Path, **more: object) -> None:
+    order = recipe.Order((str(folder),), out, init="none", **more)  # type: ignore[arg-type]
+    recipe.train(
+        order, Plan(out / "state", minutes=None, steps=1, batch=2, on_cpu=True, bf16=False), Console(quiet=True)
+    )
+
+
+def test_a_data_sets_own_test_part_is_not_learnt_from(tmp_path: Path) -> None:
+    rows = [(f"a{index}", "crack" if index % 2 else None, "train") for index in range(8)]
+    folder = data_set(tmp_path / "parts", [*rows, ("t0", "crack", "test"), ("t1", None, "test")])
+    ordered(folder, tmp_path / "out")
+    split = splits.read(tmp_path / "out" / "groups.json")
+    assert {*split.train, *split.validation} == {f"a{index}" for index in range(8)}
+
+
+def test_a_data_set_that_is_only_for_testing_is_refused(tmp_path: Path) -> None:
+    folder = data_set(tmp_path / "parts", [("t0", "crack", "test"), ("t1", None, "test")])
+    with pytest.raises(DataError, match=r"test part only.*--groups FILE"):
+        ordered(folder, tmp_path / "out")
+
+
+def test_good_only_without_good_pictures_is_refused_at_once(tmp_path: Path) -> None:
+    folder = data_set(tmp_path / "parts", [(f"a{index}", "crack", None) for index in range(8)])
+    order = recipe.Order((str(folder), "procedural"), tmp_path / "out", init="none", good_only=True)
+    with pytest.raises(DataError, match="--good-only needs real good pictures"):
+        recipe.train(order, Plan(tmp_path / "state", steps=1), Console(quiet=True))
+    with pytest.raises(DataError, match="--good-only needs real good pictures"):
+        recipe.train(recipe.Order(("procedural",), tmp_path / "o", good_only=True), Plan(tmp_path), Console(quiet=True))
