@@ -6,9 +6,11 @@
     python tests/benchmarks/segmentation_folds.py deeppcb --data DIR --out RUN --list
 
 deeppcb leaves one board out at a time, without pretrained weights. The two of magnetic tiles are five folds over the
-physical tiles; `good-only` learns from good tiles with synthetic anomalies, as if no defect were known. Fold 0 has three
+physical tiles, and start from the shipped weights, which saw drawings only; `good-only` learns from good tiles with
+synthetic anomalies, as if no defect were known, and its thresholds come from such validation pictures, too. Fold 0 has three
 seeds, the others one. An arm that was interrupted goes on where it was, a finished one is not repeated, and unfinished ones
-are listed below the table. Weights stay under RUN. Any set with manifest.jsonl works in place of these two.
+are listed below the table; RUN/run.json keeps the arms of other options out. Weights stay under RUN. Any set with
+manifest.jsonl works in place of these two.
 
 The row `xor` of deeppcb is the naive detector: differing pixels after alignment, opened, closed, boxes with a fixed
 margin; it cannot name a type, so its F counts boxes of any type as right.
@@ -39,6 +41,8 @@ KINDS = {
     "magnetic-tile": (),
     "magnetic-tile-good-only": ("--good-only", "--data", "procedural"),
 }
+#: How an arm is measured. Where no defect is known, no threshold may be chosen on labelled ones either.
+MEASURED = {"magnetic-tile-good-only": ("--thresholds", "card")}
 FIGURES = {
     "deeppcb": ("box_f", "box_ap", "box_map50", "pixel_ap", "aupro_30"),
     "magnetic-tile": ("image_auroc", "pixel_auroc", "pixel_ap", "aupro_30", "iou"),
@@ -73,6 +77,8 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="the table of what is finished; train nothing")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    if not options.list:
+        of_the_same_run(options)
     arms = lay_out(options)
     chosen = {int(fold) for fold in options.folds.split(",")} if options.folds else {arm.fold for arm in arms}
     if not options.list:
@@ -80,6 +86,16 @@ def main() -> None:
             if arm.fold in chosen and not arm.report.is_file():
                 carry_out(options, arm)
     show(options, arms)
+
+
+def of_the_same_run(options: argparse.Namespace) -> None:
+    """Write down what RUN measures, or stop when it was begun with something else: one table has one kind of arms."""
+    wanted = {"kind": options.kind, "data": options.data.name, "steps": options.steps}
+    path = options.out / "run.json"
+    begun = json.loads(path.read_text()) if path.is_file() else wanted
+    if begun != wanted:
+        raise SystemExit(f"{path} is of {begun}, not {wanted}; name another --out")
+    path.write_text(json.dumps(wanted) + "\n")
 
 
 def lay_out(options: argparse.Namespace) -> list[Arm]:
@@ -102,7 +118,7 @@ def carry_out(options: argparse.Namespace, arm: Arm) -> None:
         run("train", "region-expert", *common, *KINDS[options.kind], "--config", "tiny", "--steps",
             str(options.steps), "--workers", str(options.workers), "--seed", str(arm.seed), "--out", str(arm.folder), *resume)  # fmt: skip
     run("evaluate", "segmentation", "--checkpoint", str(arm.folder), *common, "--device", "auto",
-        "--out", str(arm.report), "--plots", str(arm.folder / "plots"))  # fmt: skip
+        *MEASURED.get(options.kind, ()), "--out", str(arm.report), "--plots", str(arm.folder / "plots"))  # fmt: skip
 
 
 def run(*arguments: str) -> None:
@@ -112,7 +128,7 @@ def run(*arguments: str) -> None:
 
 def show(options: argparse.Namespace, arms: list[Arm]) -> None:
     names = FIGURES[options.kind]
-    table = Table("arm", "seed", *names, title=f"{options.kind}, held-out groups")
+    table = Table("arm", "seed", *names, title=title(options))
     rows: list[list[float]] = []
     for arm in (arm for arm in arms if arm.report.is_file()):
         report = json.loads(arm.report.read_text())
@@ -129,6 +145,12 @@ def show(options: argparse.Namespace, arms: list[Arm]) -> None:
     Console(width=150).print(table)
     unfinished = [f"{arm.name} seed {arm.seed}" for arm in arms if not arm.report.is_file()]
     print("unfinished:", ", ".join(unfinished) or "none")
+
+
+def title(options: argparse.Namespace) -> str:
+    path = options.out / "run.json"
+    steps = f", {json.loads(path.read_text())['steps']} steps" if path.is_file() else ""
+    return f"{options.kind}, held-out groups{steps}"
 
 
 def cell(value: float, interval: list[float] | None) -> str:

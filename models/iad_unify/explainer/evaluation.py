@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from iad_unify.checkpoint import Figure, model_version, read_card, write_card
+from iad_unify.checkpoint import Card, Figure, model_version, read_card, write_card
 from iad_unify.explainer.config import MAX_PROMPT_REGIONS
 from iad_unify.explainer.generation import answers_to_all
 from iad_unify.explainer.looking import sightings
@@ -24,7 +24,7 @@ from iad_unify.explainer.sightings import Regions, Sighting
 from iad_unify.explainer.storage import load
 from iad_unify.language import facts as measured
 from iad_unify.language.claims import parse
-from iad_unify.language.facts import CLEAR_CELL, Facts, fact_of_rle, facts_of
+from iad_unify.language.facts import CLEAR_CELL, Facts, TypeRule, fact_of_rle, facts_of
 from iad_unify.language.questions import Example, QuestionKind, example, examples
 from iad_unify.language.scoring import scores
 from iad_unify.language.speech import VOICES
@@ -83,7 +83,8 @@ def evaluate(order: Order, report: Callable[[float], None] = lambda share: None)
     seen = sightings(
         order.expert, order.split, order.seed, order.pictures, state, lambda stage, done, of: report(0.2 * done / of)
     )
-    asked = [one for frame, sighting in enumerate(seen) for one in _questions(frame, sighting, order.seed)]
+    card = read_card(order.expert)
+    asked = [one for frame, sighting in enumerate(seen) for one in _questions(frame, sighting, order.seed, card)]
     texts = answers_to_all(
         model, tokenizer, [one.question for one in asked], MAX_TOKENS, lambda share: report(0.2 + 0.8 * share)
     )
@@ -97,7 +98,8 @@ def evaluate(order: Order, report: Callable[[float], None] = lambda share: None)
     return result
 
 
-def _questions(frame: int, sighting: Sighting, seed: int) -> Iterator[Asked]:
+def _questions(frame: int, sighting: Sighting, seed: int, card: Card) -> Iterator[Asked]:
+    """What is asked about a frame; `card` is the expert's, whose calibration says which types are likely."""
     rng = np.random.default_rng((seed, 11, frame))
     oracle, predicted = _limited(sighting.oracle), _limited(sighting.predicted)
     truth = Facts(
@@ -109,7 +111,8 @@ def _questions(frame: int, sighting: Sighting, seed: int) -> Iterator[Asked]:
             if one.kind in (QuestionKind.TYPE, QuestionKind.LOCATION, QuestionKind.SIZE, QuestionKind.COUNT):
                 yield Asked(frame, "none", _asking(one.question, _limited(oracle, 0)), one, truth)
         yield from _alerts(frame, "oracle", oracle, truth)
-    facts = facts_of(predicted.rles, predicted.type_logits, (*DEFECT_TYPES, UNKNOWN))
+    answers, rule = (*DEFECT_TYPES, UNKNOWN), TypeRule(card.type_level)
+    facts = facts_of(predicted.rles, predicted.type_logits, answers, card.type_temperature, rule)
     if facts.regions:
         for one in examples(facts, rng, held_out=True):
             yield Asked(frame, "predicted", _asking(one.question, predicted), one, facts)

@@ -201,8 +201,12 @@ def _third_shares(centre: float, extent: float) -> NDArray[np.float64]:
 
 
 def facts_of(
-    rles: Sequence[masks.Rle], type_logits: NDArray[np.floating], slugs: Sequence[str], temperature: float = 1.0
+    rles: Sequence[masks.Rle],
+    type_logits: NDArray[np.floating],
+    slugs: Sequence[str],
+    temperature: float = 1.0,
+    rule: TypeRule = UNCALIBRATED,
 ) -> Facts:
     """Facts of one answer of the region expert: R masks, logits [R, T] and the T slugs of their columns."""
     rows = zip(rles, type_logits, strict=True)
-    return Facts(tuple(fact_of_rle(rle, probabilities_of(row, slugs, temperature)) for rle, row in rows))
+    return Facts(tuple(fact_of_rle(rle, probabilities_of(row, slugs, temperature), rule) for rle, row in rows))

@@ -34,7 +34,8 @@ class Detection:
     x1: float
     y1: float
     defect_type: str
-    score: float
+    score: float  # what detections are ranked by
+    region: float = float("inf")  # score of the region alone, which is what is held against a card's threshold
 
 
 @dataclass(frozen=True, slots=True)

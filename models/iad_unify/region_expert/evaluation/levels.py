@@ -16,7 +16,7 @@ def of_card(card: Card, folder: object) -> Levels:
     """The thresholds that training chose on its own validation part; raises CheckpointError when the card has none."""
     if card.default_threshold is None or card.proposal_threshold is None:
         raise CheckpointError(str(folder), "train it again", "the card has no thresholds")
-    return Levels(card.default_threshold, card.proposal_threshold, card.default_threshold, CARD)
+    return Levels(card.default_threshold, card.proposal_threshold, card.default_threshold, CARD, box_of_region=True)
 
 
 def choose(seen: Sequence[Seen], fallback: Levels, source: str) -> Levels:
@@ -33,5 +33,6 @@ def choose(seen: Sequence[Seen], fallback: Levels, source: str) -> Levels:
         pixel = metrics.iou_best(points)
     if any(one.boxes for one in seen):
         best = boxes.f1_max(boxes.match([(one.found, one.boxes) for one in seen], detections.LEAST_IOU))[1]
-        box = best if np.isfinite(best) else box
-    return Levels(decision, pixel, box, source)
+        if np.isfinite(best):
+            return Levels(decision, pixel, best, source)
+    return Levels(decision, pixel, box, source, fallback.box_of_region)

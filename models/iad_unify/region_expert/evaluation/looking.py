@@ -125,5 +125,5 @@ def _detections(expert: RegionExpert, found: Inspected) -> tuple[Detection, ...]
         x0, y0, x1, y1 = box.tolist()
         sure = np.exp(logits - logits.max())
         score = proposal.score * float(sure.max() / sure.sum())
-        out.append(Detection(x0, y0, x1, y1, expert.config.answers[int(logits.argmax())], score))
+        out.append(Detection(x0, y0, x1, y1, expert.config.answers[int(logits.argmax())], score, proposal.score))
     return tuple(out)

@@ -31,7 +31,7 @@ def figures(seen: Sequence[Seen], points: metrics.Curve, levels: Levels, resampl
         found["iou"] = resampling.ratio(*intersections(seen, levels.pixel))
     found |= {name: resampling.ratio(part, whole) for name, (part, whole) in shares(seen, levels).items()}
     if any(one.boxes for one in seen):
-        found |= box_figures(seen, levels.box, resampling)
+        found |= box_figures(seen, levels, resampling)
     return {name: value for name, value in found.items() if np.isfinite(value[0])}
 
 
@@ -132,16 +132,25 @@ def shares(seen: Sequence[Seen], levels: Levels) -> dict[str, tuple[list[float],
     }
 
 
-def box_figures(seen: Sequence[Seen], threshold: float, resampling: Resampling) -> dict[str, Value]:
-    """DeepPCB's F at `threshold`, the best F of any threshold (told on these very pictures), its AP, and mAP at 0.5."""
+def boxes_kept(seen: Sequence[Seen], levels: Levels) -> tuple[boxes.Matched, float]:
+    """Detections matched by DeepPCB's rule, and the score from which they count."""
+    if not levels.box_of_region:
+        return boxes.match([(one.found, one.boxes) for one in seen], detections.LEAST_IOU), levels.box
+    kept = [([found for found in one.found if found.region >= levels.box], one.boxes) for one in seen]
+    return boxes.match(kept, detections.LEAST_IOU), -np.inf
+
+
+def box_figures(seen: Sequence[Seen], levels: Levels, resampling: Resampling) -> dict[str, Value]:
+    """DeepPCB's F at the levels, the best F of any threshold (told on these very pictures), its AP, and mAP at 0.5."""
     pairs = [(one.found, one.boxes) for one in seen]
+    kept, threshold = boxes_kept(seen, levels)
     loose, half = boxes.match(pairs, detections.LEAST_IOU), boxes.match(pairs, boxes.HALF_IOU)
 
     def value(figure: Callable[[Numbers | None], float]) -> Value:
         return figure(None), resampling.interval(lambda weights: figure(weights[resampling.owner]))
 
     return {
-        "box_f": value(lambda weights: boxes.f1_at(loose, threshold, weights)),
+        "box_f": value(lambda weights: boxes.f1_at(kept, threshold, weights)),
         "box_f_max": value(lambda weights: boxes.f1_max(loose, weights)[0]),
         "box_ap": value(lambda weights: boxes.pooled_ap(loose, weights)),
         "box_map50": value(lambda weights: boxes.mean_ap(half, weights)),

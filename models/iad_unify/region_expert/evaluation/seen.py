@@ -20,6 +20,7 @@ class Levels:
     pixel: float  # a pixel of at least this probability counts as found
     box: float  # a detection of at least this score is kept
     source: str  # where they come from, for the report
+    box_of_region: bool = False  # the region's score alone is held against `box`, as the daemon does; its type's is not
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,16 @@ def test_boxes_are_judged_at_the_chosen_threshold_and_at_the_best_one() -> None:
     assert breakdown.per_group(seen, AT)["g1"]["box_f"] is not None
 
 
+def test_a_cards_threshold_is_held_against_the_region_alone_as_the_daemon_does() -> None:
+    """A right box of a sure region whose type is less sure stays; it counts at the card's threshold of 0.5."""
+    found = (Detection(4, 5, 12, 13, "crack", 0.42, 0.7), Detection(20, 20, 30, 30, "crack", 0.3, 0.45))
+    seen = [replace(_boxed(index, 0.8), found=found) for index in range(8)]
+    assert _figures(seen, AT)["box_f"][0] == 0
+    assert _figures(seen, replace(AT, box_of_region=True))["box_f"][0] == 1
+    assert breakdown.per_group(seen, replace(AT, box_of_region=True))["g1"]["box_f"] == 1
+    assert not levels.choose(seen, replace(AT, box_of_region=True), "validation").box_of_region
+
+
 def test_thresholds_are_chosen_where_the_pictures_can_tell_and_kept_where_they_cannot(seen: list[Seen]) -> None:
     chosen = levels.choose(seen, AT, "validation")
     anomalous = np.array([one.anomalous for one in seen])
