@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 from iad_unify.language.facts import Facts, TypeRule
-from iad_unify.language.speech import VOICES
+from iad_unify.language.speech import VOICES, alternatives
 from inspectd.confirmed.recall import ConfirmedRecall
 from inspectd.confirmed.vote import Vote
 from inspectd.errors import NotFound
@@ -119,13 +119,17 @@ class Narrator:
     ) -> Explanation:
         """The draft when nothing contradicts it, else a second draft, else the template's sentence.
 
+        The second draft of an alert is held to sentences that are true: the model says which of the likely types it is,
+        and in which words. What people ask has no such list, and is asked once more at a temperature.
+
         Without a `language` an answer may be in any; the template's is then in the question's.
         """
         strongest = ground.votes[0]
         facts = facts_of(ground.regions, ground.rule, strongest)  # the one whose neighbour is cited
         attempts, contradictions = 1, self._contradictions(draft, facts, question, strongest, language)
         if contradictions:
-            again = replace(question, temperature=SECOND_TRY_TEMPERATURE, seed=1)
+            choices = () if language is None else self._true_sentences(facts, question, strongest, language)
+            again = replace(question, temperature=0.0 if choices else SECOND_TRY_TEMPERATURE, seed=1, choices=choices)
             draft, attempts = await self._complete(again), 2
             contradictions = self._contradictions(draft, facts, question, strongest, language)
         spoken = language or language_of(question.text, self._language)
@@ -155,6 +159,12 @@ class Narrator:
         if found or language is None:
             return found
         return find_outvoted(draft.text, facts, strongest, language)
+
+    def _true_sentences(self, facts: Facts, question: Question, strongest: Vote, language: str) -> tuple[str, ...]:
+        drafts = (Draft(text, "") for text in alternatives(facts, language))
+        return tuple(
+            draft.text for draft in drafts if not self._contradictions(draft, facts, question, strongest, language)
+        )
 
     async def _complete(self, question: Question) -> Draft:
         text, version = "", ""

@@ -16,6 +16,7 @@ class Question:
     temperature: float = 0.0  # 0 is greedy
     seed: int = 0
     max_tokens: int = 48
+    choices: tuple[str, ...] = ()  # the answer is one of these; none: it is free
     is_alert: bool = False  # an event's own sentence goes before what people ask
 
 

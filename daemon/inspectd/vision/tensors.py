@@ -58,9 +58,11 @@ def reference_from_tensors(outputs: Tensors) -> str:
 
 def explainer_inputs(question: Question) -> dict[str, NDArray[Any]]:
     """One question; the explainer has no batch dimension on the wire."""
+    choices = np.array([text.encode() for text in question.choices], dtype=object)
     return {
         "QUESTION": _text(question.text),
         **_token_inputs(question.tokens),
+        **({"CHOICES": choices} if question.choices else {}),
         "TEMPERATURE": np.array([question.temperature], dtype=np.float32),
         "SEED": np.array([question.seed], dtype=np.int64),
         "MAX_TOKENS": np.array([question.max_tokens], dtype=np.int32),

@@ -5,7 +5,7 @@ sampled answer does not depend on what else is in the batch. Knows nothing of re
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -36,6 +36,7 @@ class Decoding:
     max_tokens: int = 64
     temperature: float = 0.0  # 0 is greedy
     seed: int = 0
+    choices: tuple[str, ...] = ()  # the answer is one of these, whatever `max_tokens`; none: it is free
 
 
 class _TextOf:
@@ -136,6 +137,40 @@ class _Sampling(LogitsProcessor):
         return scores
 
 
+#: Tokens that may come next, each with what may follow; empty where only the end may.
+_Branches = dict[int, Any]
+
+
+class _Choosing(LogitsProcessor):
+    """Leaves a sequence only the tokens that go on along one of its choices; a sequence without any is free."""
+
+    def __init__(self, chosen: Sequence[Sequence[Sequence[int]]], end: int) -> None:
+        self._places = [_branches(paths, end) if paths else None for paths in chosen]
+        self._end, self._begun = end, False
+
+    def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
+        for row, place in enumerate(self._places):
+            if place is None:
+                continue
+            if self._begun:
+                place = self._places[row] = place.get(int(input_ids[row, -1]), {})
+            allowed = torch.tensor(list(place) or [self._end], device=scores.device)
+            kept = scores[row, allowed]
+            scores[row] = -torch.inf
+            scores[row, allowed] = kept
+        self._begun = True
+        return scores
+
+
+def _branches(paths: Sequence[Sequence[int]], end: int) -> _Branches:
+    root: _Branches = {}
+    for path in paths:
+        place = root
+        for token in (*path, end):
+            place = place.setdefault(token, {})
+    return root
+
+
 @torch.inference_mode()
 def stream(
     model: RegionQwen,
@@ -147,12 +182,17 @@ def stream(
     *,
     use_cache: bool = True,
 ) -> None:
-    """Generate answers for a left-padded batch.
+    """Generate answers for a left-padded batch; one with choices follows their tokens, and picks where they part.
 
     Calls `emit(row, piece, is_final)` as text comes; the last piece of a row has is_final True, and is empty only when
     nothing else was left to say. `cancelled(row)` is asked at each step. What `emit` raises ends the batch.
     """
     end = int(tokenizer.eos_token_id)
+    chosen = [[tokenizer.encode(text, add_special_tokens=False) for text in one.choices] for one in decodings]
+    lengths = [max(map(len, paths)) + 1 if paths else 0 for paths in chosen]  # and the end
+    decodings = [
+        replace(one, max_tokens=length) if length else one for one, length in zip(decodings, lengths, strict=True)
+    ]
     spare = range(len(tokenizer), model.config.text_config.vocab_size)  # embedding rows that no token has
     silent = torch.tensor([*(token for token in tokenizer.all_special_ids if token != end), *spare])
     watcher = _Stream(tokenizer, decodings, frozenset({end}), emit, cancelled)
@@ -165,7 +205,7 @@ def stream(
         pad_token_id=int(tokenizer.pad_token_id),
         streamer=watcher,
         stopping_criteria=StoppingCriteriaList([watcher]),
-        logits_processor=LogitsProcessorList([_Sampling(decodings, silent)]),
+        logits_processor=LogitsProcessorList([_Choosing(chosen, end), _Sampling(decodings, silent)]),
     )
 
 

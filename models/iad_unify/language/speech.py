@@ -4,7 +4,8 @@ Everything that is said here holds before `verify`. It decides what is said; the
 """
 
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import replace
+from itertools import pairwise, zip_longest
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from iad_unify.language.voices.english import English
 from iad_unify.language.voices.german import German
 from iad_unify.language.voices.korean import Korean
 from iad_unify.language.voices.voice import Said, Voice
-from iad_unify.types import UNKNOWN
+from iad_unify.types import DEFECT_TYPES, UNKNOWN
 
 #: The voices by language.
 VOICES: dict[str, Voice] = {voice.language: voice for voice in (English(), Korean(), Chinese(), German())}
@@ -46,6 +47,24 @@ def description(facts: Facts, rng: np.random.Generator, language: str = "en") ->
     if alike(regions) and rng.random() < 0.5:
         return pick(rng, voice.alike(len(regions), strongest))
     return pick(rng, voice.several(len(regions), strongest))
+
+
+def alternatives(facts: Facts, language: str = "en", most: int = 24) -> tuple[str, ...]:
+    """Sentences of `description` that differ in what the facts leave open: which of the likely types, which wording.
+
+    Up to `most`, dealt out evenly over the types, the most probable first; types without a noun are left out. Raises
+    KeyError for a language without a voice.
+    """
+    voice, regions = VOICES[language], facts.regions
+    if not regions:
+        return tuple(dict.fromkeys(voice.nothing))[:most]
+    columns = []
+    for slug in (slug for slug in regions[0].likely if slug in (*DEFECT_TYPES, UNKNOWN)):
+        ways = [replace(said(regions[0], way), defect_type=slug) for way in range(3)]
+        wordings = [voice.single(one) if len(regions) == 1 else voice.several(len(regions), one) for one in ways]
+        columns.append([sentence for row in zip(*wordings, strict=True) for sentence in row])
+    dealt = (sentence for row in zip_longest(*columns) for sentence in row if sentence is not None)
+    return tuple(dict.fromkeys(dealt))[:most]
 
 
 def said(region: RegionFact, way: int = 0) -> Said:

@@ -12,6 +12,9 @@ from iad_unify.explainer.prompt import Question
 #: Bounds of a request's MAX_TOKENS; a request without one gets the default.
 DEFAULT_TOKENS, MAX_TOKENS = 64, 256
 
+#: Bounds of a request's CHOICES.
+MAX_CHOICES, MAX_CHOICE_BYTES = 64, 1024
+
 Request = Mapping[str, NDArray[Any]]
 
 
@@ -32,7 +35,14 @@ def parse(request: Request, rows: tuple[int, int]) -> tuple[Question, Decoding]:
     if not 0.0 <= temperature <= 10.0:
         raise ValueError(f"TEMPERATURE is {temperature}; it must lie in 0..10")
     seed = int(_scalar(request, "SEED", 0)) & (2**63 - 1)
-    return question, Decoding(min(max(tokens, 1), MAX_TOKENS), temperature, seed)
+    return question, Decoding(min(max(tokens, 1), MAX_TOKENS), temperature, seed, _choices(request))
+
+
+def _choices(request: Request) -> tuple[str, ...]:
+    given = [bytes(text) for text in np.asarray(request.get("CHOICES", ())).reshape(-1)]
+    if len(given) > MAX_CHOICES or any(not 0 < len(text) <= MAX_CHOICE_BYTES for text in given):
+        raise ValueError(f"CHOICES takes up to {MAX_CHOICES} texts of 1 to {MAX_CHOICE_BYTES} bytes")
+    return tuple(text.decode("utf-8", "replace") for text in given)
 
 
 def question_of(

@@ -21,7 +21,7 @@ from iad_unify.explainer.generation import Decoding
 from iad_unify.explainer.prompt import PromptWriter, Question
 from iad_unify.explainer.storage import trained_card
 from iad_unify.explainer.vllm import load_prompts
-from iad_unify.serving.questions import Request, parse
+from iad_unify.serving.questions import MAX_TOKENS, Request, parse
 
 #: Between two words of an answer, and until the server takes a connection, seconds.
 _READ_TIMEOUT_S, _CONNECT_TIMEOUT_S = 60.0, 5.0
@@ -85,6 +85,8 @@ class VllmExplainer:
             "stop_token_ids": [self._end],
             "stream": True,
         }
+        if decoding.choices:
+            body |= {"structured_outputs": {"choice": list(decoding.choices)}, "max_tokens": MAX_TOKENS}
         try:
             with self._client.stream("POST", "/v1/completions", json=body) as answer:
                 if answer.status_code != httpx.codes.OK:

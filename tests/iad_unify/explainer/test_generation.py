@@ -91,3 +91,21 @@ def test_an_answer_without_words_is_one_empty_final_message(parts):
     watcher.put(torch.tensor([5]))
     watcher.end()
     assert messages == [(0, "", True)]
+
+
+def test_an_answer_with_choices_is_one_of_them_and_leaves_its_neighbour_free(parts, writer, ask):
+    choices = ("A large scratch at the top left.", "A large scratch at the top.", "Ein großer Kratzer oben links.")
+    batch = writer.batch([ask("Where?", 1), ask("What is it?", 2)])
+    held, free = collect(parts, batch, [Decoding(2, choices=choices), Decoding(10)])
+    assert text_of(held) in choices
+    assert held[-1][1]
+    assert text_of(free) == answers(*parts, batch, 10)[1]
+    # one that goes on where another ends, and no choice at all
+    ends = ("A large scratch", "A large scratch at the top")
+    assert text_of(collect(parts, writer.batch([ask("Where?", 1)]), [Decoding(choices=ends)])[0]) in ends
+    sampled = {
+        text_of(collect(parts, writer.batch([ask("Where?", 1)]), [Decoding(9, 1.5, seed, choices)])[0])
+        for seed in range(12)
+    }
+    assert 1 < len(sampled) <= len(choices)
+    assert sampled <= set(choices)

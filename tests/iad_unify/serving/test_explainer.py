@@ -40,7 +40,7 @@ def run(service, requests, cancelled=lambda index: False):
 
 
 def test_it_reads_exactly_the_tensors_of_the_catalog(service):
-    assert set(request()) == {tensor.name for tensor in EXPLAINER.inputs}
+    assert {*request(), "CHOICES"} == {tensor.name for tensor in EXPLAINER.inputs}
     (messages,) = run(service, [request()])
     assert messages[-1][1]
 
@@ -57,6 +57,13 @@ def test_a_sampled_answer_repeats_with_its_seed(service):
     assert sampled(5) == sampled(5) != sampled(6)
 
 
+def test_an_answer_with_choices_is_one_of_them(service):
+    choices = np.array(["A scratch.".encode(), "가".encode()], dtype=object)
+    held, free = run(service, [request(tokens=1) | {"CHOICES": choices}, request()])
+    assert "".join(text for text, _ in held) in ("A scratch.", "가")
+    assert free == run(service, [request()])[0]
+
+
 def test_a_request_cancelled_before_the_start_gets_only_its_end(service):
     messages = run(service, [request(), request()], lambda index: index == 0)
     assert messages[0] == [("", True)]
@@ -71,6 +78,8 @@ def test_a_request_cancelled_before_the_start_gets_only_its_end(service):
         ({"GEOMETRY": np.full((1, 5), np.nan, np.float32)}, "must be finite"),
         ({"TEMPERATURE": np.array([-1.0], np.float32)}, "TEMPERATURE is -1.0"),
         ({"QUESTION": np.array([], dtype=object)}, "QUESTION has 0 values"),
+        ({"CHOICES": np.array([b"a"] * 65, dtype=object)}, "CHOICES takes up to 64 texts"),
+        ({"CHOICES": np.array([b""], dtype=object)}, "of 1 to 1024 bytes"),
     ],
 )
 def test_a_bad_tensor_is_named_and_nothing_is_emitted(service, change, message):

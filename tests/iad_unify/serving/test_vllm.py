@@ -131,6 +131,18 @@ def test_it_says_what_the_explainer_says(checkpoint: Path, exported: Path, serve
     service.close()
 
 
+def test_choices_are_passed_on_as_vllm_takes_them(exported: Path, server: tuple[str, Continues]) -> None:
+    url, continues = server
+    service = VllmExplainer(exported / parts.PROMPTS, url)
+    choices = np.array([b"A scratch.", "긁힘.".encode()], dtype=object)
+    service.generate([request(1, tokens=2) | {"CHOICES": choices}, request(1)], lambda index, text, final: None)
+    held, free = continues.bodies
+    assert held["structured_outputs"] == {"choice": ["A scratch.", "긁힘."]}
+    assert held["max_tokens"] > 2
+    assert "structured_outputs" not in free
+    service.close()
+
+
 class Asker:
     """A request that keeps its answer."""
 

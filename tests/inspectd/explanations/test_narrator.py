@@ -44,6 +44,19 @@ async def test_a_contradicted_sentence_is_asked_once_more(tmp_path: Path, monkey
         event, asked = await line.defect(1), say(line, monkeypatch, FALSE, TRUE)
         explanation = await line.narrator.describe(event)
         assert (explanation.text, explanation.origin, explanation.attempts) == (TRUE, Origin.MODEL_VERIFIED, 2)
+        assert asked[1].temperature == 0
+        assert TRUE in asked[1].choices
+        assert FALSE not in asked[1].choices
+
+
+async def test_a_contradicted_answer_to_a_question_is_asked_once_more_and_freely(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_line(tmp_path) as line:
+        event, asked = await line.defect(1), say(line, monkeypatch, "It is a hole.", "It is a scratch.")
+        answers = [found async for found in line.narrator.ask(event.event_id, "What is it?") if isinstance(found, Answer)]
+        assert answers[-1].explanation.text == "It is a scratch."
+        assert asked[1].choices == ()
         assert asked[1].temperature > 0
 
 
