@@ -1,10 +1,12 @@
 """Checks what the daemon said, without the daemon: own words, own masks, own arithmetic.
 
-    python tests/benchmarks/check_claims.py RUN --data DIR
+    python tests/benchmarks/check_claims.py RUN --data DIR --expert CKPT
 
 Reads RUN/events.bin and RUN/truth.json of line_run.py. It shares no code with inspectd or iad_unify: the events are read
 with the published protos, masks with pycocotools, sentences with the patterns below. Each claim (location, size, count,
-type) of each emitted sentence is held against the predicted regions and, apart, against the manifest's mask and type.
+type) of each emitted sentence is held against the predicted regions and, apart, against the manifest's mask and type. A type
+holds when it is one of the expert's likely ones: those that together hold the `type_level` of CKPT/card.json, or 0.9 where the
+card has none. What the daemon cites after its sentence, "Like event ...", is not the model's and not judged.
 """
 
 import argparse
@@ -87,11 +89,11 @@ def judge(text: str, masks: list[np.ndarray], types: list[set[str]], slugs: set[
     return verdict
 
 
-def likely(region: region_pb2.Region) -> set[str]:
-    """The most probable types that together reach 0.9, none below 0.05 but the first."""
+def likely(region: region_pb2.Region, level: float | None) -> set[str]:
+    """The most probable types that together hold `level`; without one those that reach 0.9, none below 0.05 but the first."""
     kept, mass = set(), 0.0
     for pair in sorted(region.type_probabilities, key=lambda pair: -pair.probability):
-        if kept and (mass >= 0.9 or pair.probability < 0.05):
+        if kept and (mass > level if level is not None else mass >= 0.9 or pair.probability < 0.05):
             break
         kept.add(pair.defect_type)
         mass += pair.probability
@@ -102,34 +104,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--expert", type=Path, required=True, help="checkpoint of the run, for its card")
     options = parser.parse_args()
+    level = json.loads((options.expert / "card.json").read_text()).get("type_level")
     truth = json.loads((options.run / "truth.json").read_text())
     data, at = (options.run / "events.bin").read_bytes(), 0
-    against_mask, against_manifest, wrong = Counter(), Counter(), []
+    against_mask, against_manifest, origins, wrong = Counter(), Counter(), Counter(), []
     while at < len(data):
         length = int.from_bytes(data[at : at + 4], "big")
         event = defect_event_pb2.DefectEvent.FromString(data[at + 4 : at + 4 + length])
         at += 4 + length
-        if not event.explanation.text:
+        origins[defect_event_pb2.Explanation.Origin.Name(event.explanation.origin)] += 1
+        text = event.explanation.text.split(" Like event ")[0]
+        if not text:
             continue
         masks = [
             coco.decode({"size": [r.mask.height, r.mask.width], "counts": r.mask.counts.encode()}).astype(bool)
             for r in event.regions
         ]
         slugs = {pair.defect_type for region in event.regions for pair in region.type_probabilities}
-        for kind, holds in judge(event.explanation.text, masks, [likely(r) for r in event.regions], slugs).items():
+        for kind, holds in judge(text, masks, [likely(r, level) for r in event.regions], slugs).items():
             against_mask[f"{kind}:{'true' if holds else 'contradicted'}"] += 1
             if not holds:
-                wrong.append((event.event_id, kind, event.explanation.text))
+                wrong.append((event.event_id, kind, text))
         entry = truth[event.part_id]
         if entry["mask"]:
             gold = cv2.imread(str(options.data / entry["mask"]), cv2.IMREAD_GRAYSCALE) > 0
-            for kind, holds in judge(event.explanation.text, [gold], [{entry["defect_type"]}], slugs).items():
+            for kind, holds in judge(text, [gold], [{entry["defect_type"]}], slugs).items():
                 if kind != "count":  # the manifest has one mask for all defects of a part
                     against_manifest[f"{kind}:{'true' if holds else 'false'}"] += 1
     print(
         json.dumps(
-            {"against_predicted_mask": against_mask, "against_manifest": against_manifest}, indent=1, sort_keys=True
+            {"origins": origins, "against_predicted_mask": against_mask, "against_manifest": against_manifest},
+            indent=1,
+            sort_keys=True,
         )
     )
     for event_id, kind, text in wrong[:20]:

@@ -3,6 +3,7 @@
     iad-unify train region-expert --data DIR --config tiny --minutes 8 --out CKPT
     python tests/benchmarks/line_run.py --data DIR --expert CKPT --out RUN
     python tests/benchmarks/line_run.py --data DIR --expert CKPT --out RUN2 --kills 20 --compare RUN/frames.json
+    python tests/benchmarks/line_run.py --data DRAWN --expert models/weights/region_expert --groups SPLIT --out RUN3
 
 Good parts of the split's `train` and `validation` groups set the cameras' thresholds; the frames are those of the `test`
 groups, half of the groups on each camera. Prints one JSON object and writes it, the events and the frame ids under RUN.
@@ -36,6 +37,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--expert", type=Path, required=True)
+    parser.add_argument("--groups", type=Path, help="split file; that of the expert's training when left out")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--explainer", type=Path, help="instead of the shipped one")
     parser.add_argument("--editor", type=Path, help="instead of the shipped one")
@@ -63,7 +65,7 @@ def main() -> None:
 
 def lay_out(options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """Folders of good parts and of frames per camera; returns the truth by part id."""
-    split = json.loads((options.expert / "groups.json").read_text())
+    split = json.loads((options.groups or options.expert / "groups.json").read_text())
     entries = [json.loads(line) for line in (options.data / "manifest.jsonl").read_text().splitlines()]
     tested = sorted(split["test"])
     camera_of = {group: CAMERAS[index % 2] for index, group in enumerate(tested)}
