@@ -49,6 +49,9 @@ def train(
     good_only: Annotated[
         bool, typer.Option("--good-only", help="Learn from the good pictures alone, with synthetic anomalies on them.")
     ] = False,
+    grow_share: Annotated[
+        float, typer.Option(min=0.05, max=1.0, help="Regions grow down to this share of their threshold (hysteresis).")
+    ] = 1.0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from OUT/state.")] = False,
 ) -> None:
     """Train a region expert; writes a checkpoint, its card, groups.json, curves.png and overlays.png to OUT."""
@@ -72,7 +75,9 @@ def train(
         bf16=_one_of("--precision", precision, "bf16", "f32") == "bf16",
         workers=workers, on_cpu=_one_of("--device", device, "auto", "cpu") == "cpu",
     )  # fmt: skip
-    order = recipe.Order(tuple(data), out, config, backbone or None, init, groups, train_share, size, good_only, resume)
+    order = recipe.Order(
+        tuple(data), out, config, backbone or None, init, groups, train_share, size, good_only, grow_share, resume
+    )
     try:
         recipe.train(order, plan, console)
     except KeyboardInterrupt:

@@ -54,7 +54,9 @@ async def test_a_contradicted_answer_to_a_question_is_asked_once_more_and_freely
 ) -> None:
     async with open_line(tmp_path) as line:
         event, asked = await line.defect(1), say(line, monkeypatch, "It is a hole.", "It is a scratch.")
-        answers = [found async for found in line.narrator.ask(event.event_id, "What is it?") if isinstance(found, Answer)]
+        answers = [
+            found async for found in line.narrator.ask(event.event_id, "What is it?") if isinstance(found, Answer)
+        ]
         assert answers[-1].explanation.text == "It is a scratch."
         assert asked[1].choices == ()
         assert asked[1].temperature > 0

@@ -45,6 +45,7 @@ class Order:
     train_share: float = 0.5
     size: int = EXPERT_SIZE  # side of the square input, pixels
     good_only: bool = False  # learn from good pictures, with synthetic anomalies, as if no defect were known
+    grow_share: float = 1.0  # regions grow down to this share of their threshold; see proposals.propose
     resume: bool = False
 
 
@@ -124,6 +125,7 @@ def _build(
         type_slugs=slugs,
         template=any(sample.template for sample in found),
         boxes=any(sample.boxes for sample in found),
+        grow_share=order.grow_share,
     )
     expert = model.create(config, order.backbone)
     shipped = resources.weights("region_expert")
@@ -185,6 +187,7 @@ def _card(
     command = f"iad-unify train region-expert {' '.join(f'--data {name}' for name in names)} --config {order.config}"
     command += f" --steps {done.step} --seed {plan.seed} --batch {plan.batch} --out FOLDER"
     command += " --good-only" if order.good_only else ""
+    command += f" --grow-share {order.grow_share:g}" if order.grow_share != 1 else ""
     command += f" --size {order.size}" if order.size != EXPERT_SIZE else ""
     command += f" --crop {plan.crop}" if plan.crop else ""
     command += " --groups groups.json" if names != (PROCEDURAL,) else ""

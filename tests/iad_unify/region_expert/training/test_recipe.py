@@ -42,7 +42,8 @@ def ordered(folder: Path, out: Path, **more: object) -> None:
 def test_a_data_sets_own_test_part_is_not_learnt_from(tmp_path: Path) -> None:
     rows = [(f"a{index}", "crack" if index % 2 else None, "train") for index in range(8)]
     folder = data_set(tmp_path / "parts", [*rows, ("t0", "crack", "test"), ("t1", None, "test")])
-    ordered(folder, tmp_path / "out")
+    ordered(folder, tmp_path / "out", grow_share=0.6)
+    assert json.loads((tmp_path / "out" / "config.json").read_text())["grow_share"] == 0.6
     split = splits.read(tmp_path / "out" / "groups.json")
     assert {*split.train, *split.validation} == {f"a{index}" for index in range(8)}
 
