@@ -3,8 +3,8 @@
 InspectdError
   Unavailable      a server is away: retry with backoff; never counts against a frame
     Overloaded     it is there and refuses more work for now
-    CalibrateAgain a camera's memory or template cannot be used: its frames wait until it is calibrated again
   Rejected         the input is bad: dead letter, or INVALID_ARGUMENT
+  CalibrateAgain   a camera's memory or template cannot be used: dead letter, until the camera is calibrated again
   ModelFailed      the model broke on this input: three times, then dead letter
   NotFound         there is no such thing
   Conflict         it changed meanwhile, or its state does not allow this
@@ -25,10 +25,6 @@ class Overloaded(Unavailable):
     """A server is there and refuses more work for now."""
 
 
-class CalibrateAgain(Unavailable):
-    """The expert cannot use a camera's reference: gone, damaged, of another model version or of frames of another size."""
-
-
 class Rejected(InspectdError):
     """The input is bad and stays bad. `reason` is a stable lower-case word, `field` names the request's field."""
 
@@ -37,6 +33,13 @@ class Rejected(InspectdError):
         self.reason = reason
         self.detail = detail
         self.field = field
+
+
+class CalibrateAgain(InspectdError):
+    """The expert cannot use a camera's reference: gone, damaged, of another model version or of frames of another size.
+
+    Trying again does not help, a person does; the input is not to blame, so it can be inspected once that is done.
+    """
 
 
 class ModelFailed(InspectdError):

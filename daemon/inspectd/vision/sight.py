@@ -1,8 +1,9 @@
 """Findings of a picture, from the cache or from the expert. The one place that knows what the cache key is made of."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from iad_unify.catalog import EXPERT_SIZE
 from inspectd.errors import CalibrateAgain
@@ -11,6 +12,8 @@ from inspectd.metrics import Metrics
 from inspectd.records import Findings, Image
 from inspectd.tokens.cache import TokenCache, TokenKey
 from inspectd.vision.expert import ExpertCard, RegionExpert
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,21 @@ class Sight:
         if card is None:
             card = self._cards[side] = await self._expert.describe(side)
         return card
+
+    async def with_card(self, camera_id: str, attempt: Callable[[ExpertCard], Awaitable[T]]) -> T:
+        """What `attempt` makes of the card of a camera's frames; it looks with the reference that goes with that card.
+
+        When the reference cannot be used because another model is served than the card says, there is a second attempt
+        with the new card. Raises what `attempt` raises, Unavailable, ModelFailed.
+        """
+        card = await self.card(camera_id)
+        try:
+            return await attempt(card)
+        except CalibrateAgain:
+            newer = await self.card(camera_id)
+            if newer.model_version == card.model_version:
+                raise
+        return await attempt(newer)
 
     async def decode(self, data: bytes, camera_id: str) -> Image:
         """A camera's encoded picture as the expert takes it. Raises Rejected."""
