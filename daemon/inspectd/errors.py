@@ -2,6 +2,7 @@
 
 InspectdError
   Unavailable      a server is away: retry with backoff; never counts against a frame
+    Unreachable    one that a setting names does not answer: at the start exit code 1, so that whoever started us tries again
     Overloaded     it is there and refuses more work for now
   Rejected         the input is bad: dead letter, or INVALID_ARGUMENT
   CalibrateAgain   a camera's memory or template cannot be used: dead letter, until the camera is calibrated again
@@ -19,6 +20,19 @@ class InspectdError(Exception):
 
 class Unavailable(InspectdError):
     """A server is away; the same call may succeed later."""
+
+
+class Unreachable(Unavailable):
+    """A server that a setting names does not answer. The message names the setting and the mend.
+
+    It may be the setting that is wrong, or the server that is not up yet: only another try can tell.
+    """
+
+    def __init__(self, setting: str, detail: str, mend: str) -> None:
+        super().__init__(f"{setting}: {detail}. {mend}")
+        self.setting = setting
+        self.detail = detail
+        self.mend = mend
 
 
 class Overloaded(Unavailable):

@@ -21,6 +21,7 @@ from inspectd.errors import (
     Overloaded,
     Rejected,
     Unavailable,
+    Unreachable,
 )
 
 #: The `domain` of every ErrorInfo.
@@ -30,6 +31,7 @@ DOMAIN = "inspectd"
 CODES: dict[type[InspectdError], StatusCode] = {
     InspectdError: StatusCode.INTERNAL,
     Unavailable: StatusCode.UNAVAILABLE,
+    Unreachable: StatusCode.UNAVAILABLE,
     Overloaded: StatusCode.RESOURCE_EXHAUSTED,
     CalibrateAgain: StatusCode.FAILED_PRECONDITION,
     Rejected: StatusCode.INVALID_ARGUMENT,
@@ -43,6 +45,7 @@ CODES: dict[type[InspectdError], StatusCode] = {
 _REASONS: dict[type[InspectdError], str] = {
     InspectdError: "INTERNAL",
     Unavailable: "UNAVAILABLE",
+    Unreachable: "UNREACHABLE",
     Overloaded: "OVERLOADED",
     CalibrateAgain: "CALIBRATE_AGAIN",
     ModelFailed: "MODEL_FAILED",

@@ -31,6 +31,7 @@ from inspectd.errors import (
     Overloaded,
     Rejected,
     Unavailable,
+    Unreachable,
 )
 
 _HERE = Path(__file__).parent
@@ -41,6 +42,7 @@ WRONG_TOKEN_S = 0.5
 STATUSES: Mapping[type[InspectdError], int] = {
     InspectdError: 500,
     Unavailable: 503,
+    Unreachable: 503,
     Overloaded: 429,
     CalibrateAgain: 409,
     Rejected: 400,

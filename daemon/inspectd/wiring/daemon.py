@@ -99,7 +99,11 @@ async def open_daemon(
     on_verdict: Callable[[Frame | None, Verdict], None] = lambda frame, verdict: None,
     on_event: Callable[[DefectEvent], None] = lambda event: None,
 ) -> AsyncIterator[Daemon]:
-    """Opens everything that the settings name. Raises Misconfigured with the setting's name and the mend."""
+    """Opens everything that the settings name.
+
+    Raises Misconfigured for a wrong setting and Unreachable for a server that does not answer, with the setting's name and
+    the mend.
+    """
     async with AsyncExitStack() as stack:
         metrics = Metrics()
         state = await open_state(settings, stack)

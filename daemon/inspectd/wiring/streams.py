@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from inspectd.augmentation.store import JobAnnouncer
 from inspectd.deadletters.files import FileDeadLetterStore
 from inspectd.deadletters.store import DeadLetterStore
-from inspectd.errors import Misconfigured, Unavailable
 from inspectd.events.outbox import OutboxPublisher
 from inspectd.events.turn import SqlOutboxTurn
 from inspectd.frames.source import FrameRecord, FrameSource
@@ -82,14 +81,7 @@ async def _kafka_streams(settings: Settings, stack: AsyncExitStack, state: State
 
     sender = KafkaSender(settings=settings.kafka)
     stack.push_async_callback(sender.close)
-    try:
-        await sender.open()
-    except Unavailable as error:
-        raise Misconfigured(
-            "kafka.bootstrap_servers",
-            f"no broker answers at {settings.kafka.bootstrap_servers}",
-            "Start Kafka (inspectd stack up), or set INSPECTD_KAFKA__BOOTSTRAP_SERVERS",
-        ) from error
+    await sender.open()
     publisher = KafkaEventPublisher(settings=settings.kafka, sender=sender)
     turn = SqlOutboxTurn(database=state.database)
     stack.push_async_callback(turn.close)
