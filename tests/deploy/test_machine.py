@@ -63,7 +63,7 @@ def test_a_server_that_is_away_is_waited_for_with_any_number_of_starts(
 ) -> None:
     environment = os.environ | {
         "INSPECTD_STATE_DIR": str(tmp_path),
-        "INSPECTD_FRAMES__SOURCE": f"folder:{tmp_path}",
+        "INSPECTD_FRAMES__SOURCE": "simulated",
         "INSPECTD_VISION__BACKEND": "triton",  # asked after Redis, and nothing is loaded here
         "INSPECTD_REDIS__URL": "redis://127.0.0.1:9/0",
     }

@@ -31,6 +31,8 @@ _LOCK_TIMEOUT_MS = 15_000
 _SERVER_KEEPALIVES = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
 #: SQLite's codes for a file that this user may not make or write; the rest may be the disk's or another process's.
 _SQLITE_FORBIDDEN = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_READONLY_DIRECTORY)
+#: PostgreSQL's words for a refused connection: libpq gives no SQLSTATE before there is one.
+_POSTGRESQL_REFUSALS = (" does not exist", "authentication failed", "no pg_hba.conf entry", "not permitted to log in")
 _FORMS = "Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 
 
@@ -109,9 +111,11 @@ async def open_database(url: str, *, patience_s: float = 10.0) -> Database:
 
 
 def _forbidden(error: Unavailable) -> bool:
-    """Whether this user may not use a SQLite file: no server that could still come is behind it."""
+    """Whether waiting does not help: a file that this user may not use, or a server that answers and refuses us."""
     cause = getattr(error.__cause__, "orig", None)
-    return getattr(cause, "sqlite_errorcode", None) in _SQLITE_FORBIDDEN
+    return getattr(cause, "sqlite_errorcode", None) in _SQLITE_FORBIDDEN or any(
+        words in str(cause) for words in _POSTGRESQL_REFUSALS
+    )
 
 
 def _prepare(engine: Engine, patience_s: float) -> None:
