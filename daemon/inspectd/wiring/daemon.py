@@ -108,7 +108,7 @@ async def open_daemon(
         metrics = Metrics()
         state = await open_state(settings, stack)
         drops = Drops()
-        streams = await open_streams(settings, stack, state, source, drops)
+        streams = await open_streams(settings, stack, state, metrics, source, drops)
         models = await open_models(settings, stack)
         tokens = await open_tokens(settings, stack, metrics)
         sight = open_sight(settings, models, tokens, metrics)

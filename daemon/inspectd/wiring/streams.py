@@ -13,6 +13,7 @@ from inspectd.events.turn import SqlOutboxTurn
 from inspectd.frames.source import FrameRecord, FrameSource
 from inspectd.inspections.fanout import FanoutSink
 from inspectd.inspections.ledger import InspectionSink
+from inspectd.metrics import Metrics
 from inspectd.pipeline import Announcer
 from inspectd.settings import Settings
 from inspectd.wiring.state import State
@@ -58,7 +59,12 @@ class Drops:
 
 
 async def open_streams(
-    settings: Settings, stack: AsyncExitStack, state: State, source: FrameSource | None, drops: Drops
+    settings: Settings,
+    stack: AsyncExitStack,
+    state: State,
+    metrics: Metrics,
+    source: FrameSource | None,
+    drops: Drops,
 ) -> Streams:
     """Kafka, or the given or named source of this machine with files and SQL for the rest."""
     if settings.frames.source != "kafka" or source is not None:
@@ -68,10 +74,10 @@ async def open_streams(
         await dead_letters.open()
         direct = source or open_direct_source(settings.frames, drops.note)
         return Streams(direct, state.ledger, dead_letters, NoOutbox(), None, (drops.run,))
-    return await _kafka_streams(settings, stack, state)
+    return await _kafka_streams(settings, stack, state, metrics)
 
 
-async def _kafka_streams(settings: Settings, stack: AsyncExitStack, state: State) -> Streams:
+async def _kafka_streams(settings: Settings, stack: AsyncExitStack, state: State, metrics: Metrics) -> Streams:
     from inspectd.augmentation.kafka import KafkaJobAnnouncer
     from inspectd.deadletters.kafka import KafkaDeadLetterStore
     from inspectd.events.kafka import KafkaEventPublisher
@@ -85,7 +91,12 @@ async def _kafka_streams(settings: Settings, stack: AsyncExitStack, state: State
     publisher = KafkaEventPublisher(settings=settings.kafka, sender=sender)
     turn = SqlOutboxTurn(database=state.database)
     stack.push_async_callback(turn.close)
-    outbox = OutboxPublisher(events=state.events, publisher=publisher, turn=turn)
+    outbox = OutboxPublisher(
+        events=state.events,
+        publisher=publisher,
+        turn=turn,
+        count_refused=lambda reason: metrics.unannounced.labels(reason).inc(),
+    )
     sinks = (KafkaInspectionSink(settings=settings.kafka, sender=sender), state.ledger)
     return Streams(
         source=KafkaFrameSource(settings=settings.kafka, max_in_flight=settings.frames.max_in_flight),
