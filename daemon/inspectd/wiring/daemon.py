@@ -305,7 +305,4 @@ def _augmentation(
 
 
 def _probes(state: State, streams: Streams, models: Models, tokens: TokenCache) -> dict[str, Probe]:
-    async def source_ready() -> bool:
-        return streams.source.ready
-
-    return {"frames": source_ready, "database": state.database.ready, "tokens": tokens.ready, **models.probes}
+    return {**streams.probes, "database": state.database.ready, "tokens": tokens.ready, **models.probes}

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from inspectd.augmentation.store import JobAnnouncer
 from inspectd.deadletters.files import FileDeadLetterStore
@@ -15,9 +16,13 @@ from inspectd.inspections.fanout import FanoutSink
 from inspectd.inspections.ledger import InspectionSink
 from inspectd.metrics import Metrics
 from inspectd.pipeline import Announcer
+from inspectd.readiness import Probe
 from inspectd.settings import Settings
 from inspectd.wiring.state import State
 from inspectd.worker import Worker
+
+if TYPE_CHECKING:
+    from inspectd.kafka_client import KafkaSender
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,7 @@ class Streams:
     outbox: Announcer
     job_announcer: JobAnnouncer | None
     loops: tuple[Callable[[], Awaitable[None]], ...]
+    probes: dict[str, Probe]
 
 
 class NoOutbox:
@@ -73,7 +79,8 @@ async def open_streams(
         dead_letters = FileDeadLetterStore(folder=settings.state / "dead-letters")
         await dead_letters.open()
         direct = source or open_direct_source(settings.frames, drops.note)
-        return Streams(direct, state.ledger, dead_letters, NoOutbox(), None, (drops.run,))
+        probes = {"frames": _ready(direct)}
+        return Streams(direct, state.ledger, dead_letters, NoOutbox(), None, (drops.run,), probes)
     return await _kafka_streams(settings, stack, state, metrics)
 
 
@@ -88,6 +95,7 @@ async def _kafka_streams(settings: Settings, stack: AsyncExitStack, state: State
     sender = KafkaSender(settings=settings.kafka)
     stack.push_async_callback(sender.close)
     await sender.open()
+    await _check_topics(settings, sender)
     publisher = KafkaEventPublisher(settings=settings.kafka, sender=sender)
     turn = SqlOutboxTurn(database=state.database)
     stack.push_async_callback(turn.close)
@@ -95,14 +103,40 @@ async def _kafka_streams(settings: Settings, stack: AsyncExitStack, state: State
         events=state.events,
         publisher=publisher,
         turn=turn,
+        count_retry=lambda: metrics.retries.labels("outbox").inc(),
         count_refused=lambda reason: metrics.unannounced.labels(reason).inc(),
     )
     sinks = (KafkaInspectionSink(settings=settings.kafka, sender=sender), state.ledger)
+    source = KafkaFrameSource(settings=settings.kafka, max_in_flight=settings.frames.max_in_flight)
     return Streams(
-        source=KafkaFrameSource(settings=settings.kafka, max_in_flight=settings.frames.max_in_flight),
+        source=source,
         ledger=FanoutSink(sinks=sinks),
         dead_letters=KafkaDeadLetterStore(settings=settings.kafka, sender=sender),
         outbox=outbox,
         job_announcer=KafkaJobAnnouncer(settings=settings.kafka, sender=sender),
         loops=(outbox.run,),
+        probes={"frames": _ready(source), "outbox": _ready(outbox)},
     )
+
+
+async def _check_topics(settings: Settings, sender: "KafkaSender") -> None:
+    """What is written is there, or the first verdict would wait for ever; the frames topic is its reader's to check.
+
+    Raises Misconfigured with the topic's setting, Unreachable.
+    """
+    written = ["inspections_topic", "events_topic", "event_state_topic", "dead_letters_topic"]
+    written += ["jobs_topic"] if settings.augmentation.enabled else []
+    for name in written:
+        await sender.check_topic(f"kafka.{name}", getattr(settings.kafka, name))
+
+
+class _Ready(Protocol):
+    @property
+    def ready(self) -> bool: ...
+
+
+def _ready(part: _Ready) -> Probe:
+    async def probe() -> bool:
+        return part.ready
+
+    return probe
