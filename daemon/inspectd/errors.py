@@ -3,6 +3,7 @@
 InspectdError
   Unavailable      a server is away: retry with backoff; never counts against a frame
     Unreachable    one that a setting names does not answer: at the start exit code 1, so that whoever started us tries again
+    ModelChanged   another model is served than was asked for: look again, with what holds for the new one
     Overloaded     it is there and refuses more work for now
   Rejected         the input is bad: dead letter, or INVALID_ARGUMENT
   CalibrateAgain   a camera's memory or template cannot be used: dead letter, until the camera is calibrated again
@@ -33,6 +34,10 @@ class Unreachable(Unavailable):
         self.setting = setting
         self.detail = detail
         self.mend = mend
+
+
+class ModelChanged(Unavailable):
+    """Another model is served than the one whose card was read: threshold and reference are to be looked up anew."""
 
 
 class Overloaded(Unavailable):

@@ -86,13 +86,13 @@ class Inspector:
         return Verdict(inspection, findings.regions, event)
 
     async def _look(self, frame: Frame) -> tuple[Threshold, Findings]:
-        """The threshold in force and what it is to judge."""
+        """The threshold in force and what it is to judge, both of one model also while another one takes its place."""
         camera = frame.camera_id
 
         async def attempt(card: ExpertCard) -> tuple[Threshold, Findings]:
             threshold = await self._thresholds.find(camera, card)
             reference = threshold.reference_version
-            sighting = await self._sight.look(frame.data, frame.sha256, camera, threshold.value, reference)
+            sighting = await self._sight.look(frame.data, frame.sha256, camera, threshold.value, reference, card=card)
             return threshold, sighting.findings
 
         return await self._sight.with_card(camera, attempt)

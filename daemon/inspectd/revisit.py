@@ -20,6 +20,6 @@ async def revisit(event: DefectEvent, *, sight: Sight, thresholds: Thresholds, e
         if findings is not None:
             return Sighting(findings, cached=True)
         data = await evidence.get(sha256)
-        return await sight.look(data, sha256, camera, threshold, reference)
+        return await sight.look(data, sha256, camera, threshold, reference, card=card)
 
     return await sight.with_card(camera, attempt)

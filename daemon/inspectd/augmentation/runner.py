@@ -181,7 +181,8 @@ class AugmentationRunner:
 
         async def attempt(card: ExpertCard) -> Findings:
             reference = await self._thresholds.reference_of(event.threshold_version, card)
-            return (await self._sight.look(data, Frame.digest(data), camera, event.threshold, reference)).findings
+            digest = Frame.digest(data)
+            return (await self._sight.look(data, digest, camera, event.threshold, reference, card=card)).findings
 
         return await self._sight.with_card(camera, attempt)
 
