@@ -107,7 +107,7 @@ async def open_daemon(
     async with AsyncExitStack() as stack:
         metrics = Metrics()
         state = await open_state(settings, stack)
-        drops = Drops()
+        drops = Drops(metrics=metrics)
         streams = await open_streams(settings, stack, state, metrics, source, drops)
         models = await open_models(settings, stack)
         tokens = await open_tokens(settings, stack, metrics)

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from inspectd.augmentation.store import JobAnnouncer
@@ -17,12 +17,18 @@ from inspectd.inspections.ledger import InspectionSink
 from inspectd.metrics import Metrics
 from inspectd.pipeline import Announcer
 from inspectd.readiness import Probe
+from inspectd.records import Outcome
 from inspectd.settings import Settings
 from inspectd.wiring.state import State
 from inspectd.worker import Worker
 
 if TYPE_CHECKING:
     from inspectd.kafka_client import KafkaSender
+
+#: Dropped frames that wait for their lines in the ledger while it is away, about 1 KB each: an hour at 5 a second.
+MOST_DROPS = 20_000
+#: Why a dropped frame has no line in the ledger: too many waited for theirs.
+UNRECORDED = "unrecorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +52,24 @@ class NoOutbox:
 
 
 class Drops:
-    """Carries what a live source dropped to the worker's ledger; bounded by the source's own pace."""
+    """Carries what a live source dropped to the worker's ledger, without the pictures; bounded while that is away.
 
-    def __init__(self) -> None:
-        self._waiting: asyncio.Queue[tuple[FrameRecord, str]] = asyncio.Queue()
+    What no longer fits has no line in the ledger: it is counted as finished all the same, with the reason UNRECORDED.
+    """
+
+    def __init__(self, *, metrics: Metrics, most: int = MOST_DROPS) -> None:
+        self._waiting: asyncio.Queue[tuple[FrameRecord, str]] = asyncio.Queue(most)
+        self._metrics = metrics
         self.worker: Worker | None = None
 
     def note(self, record: FrameRecord, reason: str) -> None:
         """Called on the event loop by the source."""
-        self._waiting.put_nowait((record, reason))
+        try:
+            # A direct record is named by its headers, so that its line needs no picture.
+            self._waiting.put_nowait((replace(record, value=b""), reason))
+        except asyncio.QueueFull:
+            self._metrics.received.inc()
+            self._metrics.outcomes.labels(Outcome.DROPPED.value, UNRECORDED).inc()
 
     async def run(self) -> None:
         """Until cancelled."""

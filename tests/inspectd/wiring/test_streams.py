@@ -9,11 +9,16 @@ import pytest
 from tests.conformance.samples import event
 from tests.conformance.waiting import until
 from tests.inspectd.events.publishers import RecordingPublisher
+from tests.inspectd.test_worker import TAKEN, ListSource, build, finished, record
+from tests.line import BAD, open_line
 from tests.services import Services
 
-from inspectd.errors import Misconfigured
+from inspectd.errors import Misconfigured, Unavailable
 from inspectd.events.outbox import OutboxPublisher
+from inspectd.frames.direct import BEHIND
 from inspectd.metrics import Metrics
+from inspectd.pipeline import Verdict
+from inspectd.records import Inspection, Outcome
 from inspectd.settings import KafkaSettings, Settings
 from inspectd.wiring.state import open_state
 from inspectd.wiring.streams import Drops, Streams, open_streams
@@ -22,9 +27,38 @@ from inspectd.wiring.streams import Drops, Streams, open_streams
 async def opened(exits: AsyncExitStack, kafka: KafkaSettings, folder: Path, metrics: Metrics) -> Streams:
     settings = Settings(state_dir=folder, kafka=kafka)
     state = await open_state(settings, exits)
-    streams = await open_streams(settings, exits, state, metrics, None, Drops())
+    streams = await open_streams(settings, exits, state, metrics, None, Drops(metrics=metrics))
     await state.events.raise_event(event(1))
     return streams
+
+
+async def test_what_a_camera_drops_while_the_database_is_away_waits_without_its_picture_and_within_a_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_line(tmp_path) as line:
+        drops, verdicts = Drops(metrics=line.metrics, most=3), list[Verdict]()
+        drops.worker = build(line, ListSource([]), tmp_path, verdicts)
+        held, record_verdict = asyncio.Event(), line.ledger.record
+
+        async def away_until_held(inspection: Inspection) -> None:
+            if not held.is_set():
+                raise Unavailable("the database is away")
+            await record_verdict(inspection)
+
+        monkeypatch.setattr(line.ledger, "record", away_until_held)
+        running = asyncio.create_task(drops.run())
+        drops.note(record(0, BAD), BEHIND)
+        await until(lambda: line.metrics.retries.labels("ledger")._value.get() >= 1)
+        for number in range(1, 6):
+            drops.note(record(number, BAD), BEHIND)
+        assert [one.value for one, _ in drops._waiting._queue] == [b""] * 3  # type: ignore[attr-defined]
+        held.set()
+        await until(lambda: len(verdicts) == 4)
+        running.cancel()
+        kept = [await line.ledger.get(f"cam-1/boot/{number}") for number in range(4)]
+        assert [(one.outcome, one.reason, one.capture_time) for one in kept] == [(Outcome.DROPPED, BEHIND, TAKEN)] * 4
+        assert finished(line) == {"dropped:behind": 4.0, "dropped:unrecorded": 2.0}
+        assert line.metrics.received._value.get() == 6
 
 
 @pytest.mark.service("kafka")
