@@ -70,6 +70,7 @@ class SpotExpert:
 
     def __init__(self) -> None:
         self.away = False
+        self.model = MODEL  # the version that is served
         self.looks = 0
         self.memories: set[str] = set()  # that it can use
         self.references: list[str] = []  # that it was asked with
@@ -77,7 +78,7 @@ class SpotExpert:
 
     async def describe(self, side: int = EXPERT_SIZE) -> ExpertCard:
         self._check()
-        return ExpertCard(at_square(MODEL, side, EXPERT_SIZE), default_threshold=0.5, proposal_threshold=0.2)
+        return ExpertCard(at_square(self.model, side, EXPERT_SIZE), default_threshold=0.5, proposal_threshold=0.2)
 
     async def find_regions(self, image: Image, proposal: float = 0.0, reference: str = "") -> Findings:
         self._check()
@@ -97,7 +98,7 @@ class SpotExpert:
         geometry = np.array([_geometry(region) for region in regions], np.float32).reshape(len(regions), 5)
         appearance = np.array([_appearance(inner, region) for region in regions], np.float16)
         tokens = RegionTokens(appearance.reshape(len(regions), APPEARANCE_ROWS, 8), geometry)
-        version = at_square(MODEL, image.pixels.shape[0], EXPERT_SIZE)
+        version = at_square(self.model, image.pixels.shape[0], EXPERT_SIZE)
         return Findings(float(strangeness.max()), regions, tokens, version)
 
     async def close(self) -> None:

@@ -1,4 +1,7 @@
-"""`inspectd`: the command line. A wrong setting is one line and exit code 2; a server that is away is one line and 1."""
+"""`inspectd`: the command line. A wrong setting is one line and exit code 2; a server that is away is one line and 1.
+
+Code 2 means that only a person can mend it: the service unit tries again after every other one.
+"""
 
 import sys
 

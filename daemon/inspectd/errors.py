@@ -2,9 +2,11 @@
 
 InspectdError
   Unavailable      a server is away: retry with backoff; never counts against a frame
+    Unreachable    one that a setting names does not answer: at the start exit code 1, so that whoever started us tries again
+    ModelChanged   another model is served than was asked for: look again, with what holds for the new one
     Overloaded     it is there and refuses more work for now
-    CalibrateAgain a camera's memory or template cannot be used: its frames wait until it is calibrated again
   Rejected         the input is bad: dead letter, or INVALID_ARGUMENT
+  CalibrateAgain   a camera's memory or template cannot be used: dead letter, until the camera is calibrated again
   ModelFailed      the model broke on this input: three times, then dead letter
   NotFound         there is no such thing
   Conflict         it changed meanwhile, or its state does not allow this
@@ -21,12 +23,25 @@ class Unavailable(InspectdError):
     """A server is away; the same call may succeed later."""
 
 
+class Unreachable(Unavailable):
+    """A server that a setting names does not answer. The message names the setting and the mend.
+
+    It may be the setting that is wrong, or the server that is not up yet: only another try can tell.
+    """
+
+    def __init__(self, setting: str, detail: str, mend: str) -> None:
+        super().__init__(f"{setting}: {detail}. {mend}")
+        self.setting = setting
+        self.detail = detail
+        self.mend = mend
+
+
+class ModelChanged(Unavailable):
+    """Another model is served than the one whose card was read: threshold and reference are to be looked up anew."""
+
+
 class Overloaded(Unavailable):
     """A server is there and refuses more work for now."""
-
-
-class CalibrateAgain(Unavailable):
-    """The expert cannot use a camera's reference: gone, damaged, of another model version or of frames of another size."""
 
 
 class Rejected(InspectdError):
@@ -37,6 +52,13 @@ class Rejected(InspectdError):
         self.reason = reason
         self.detail = detail
         self.field = field
+
+
+class CalibrateAgain(InspectdError):
+    """The expert cannot use a camera's reference: gone, damaged, of another model version or of frames of another size.
+
+    Trying again does not help, a person does; the input is not to blame, so it can be inspected once that is done.
+    """
 
 
 class ModelFailed(InspectdError):

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from inspectd.errors import InspectdError, Misconfigured, Rejected, Unavailable
+from inspectd.errors import InspectdError, Misconfigured, Rejected, Unavailable, Unreachable
 from inspectd.kafka_errors import classify, our_error
 from inspectd.settings import KafkaSettings
 
@@ -71,10 +71,11 @@ def bootstrap_servers(settings: KafkaSettings) -> list[str]:
 
 
 _BOOTSTRAP_MEND = "Set INSPECTD_KAFKA__BOOTSTRAP_SERVERS, for example to 127.0.0.1:9092"
+_AWAY_MEND = "Start Kafka (inspectd stack up), or set INSPECTD_KAFKA__BOOTSTRAP_SERVERS"
 
 
 def open_client(kind: Any, settings: KafkaSettings, **options: Any) -> Any:
-    """A KafkaProducer or KafkaConsumer, connected. Raises Unavailable (nobody answers) or Misconfigured.
+    """A KafkaProducer or KafkaConsumer, connected. Raises Unreachable (nobody answers) or Misconfigured.
 
     The driver's constructor leaves sockets and a thread behind when it fails: they are closed here.
     """
@@ -103,7 +104,7 @@ def no_broker(error: BaseException, settings: KafkaSettings) -> InspectdError:
         return Misconfigured("kafka", str(error), "Check the kafka settings")
     if isinstance(mapped, Unavailable):
         servers = settings.bootstrap_servers
-        return Unavailable(f"kafka.bootstrap_servers: no broker answers at {servers} ({error}). {_BOOTSTRAP_MEND}")
+        return Unreachable("kafka.bootstrap_servers", f"no broker answers at {servers} ({error})", _AWAY_MEND)
     return mapped
 
 
@@ -130,17 +131,19 @@ class KafkaSender:
         self._closed = False
 
     async def open(self) -> None:
-        """Connects now instead of on the first send. Raises Unavailable or Misconfigured."""
+        """Connects now instead of on the first send. Raises Unreachable or Misconfigured."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._connected)
 
     async def check_topic(self, setting: str, topic: str) -> None:
-        """Raises Misconfigured(setting) when the broker does not know the topic, Unavailable when there is no broker."""
+        """Raises Misconfigured(setting) when the broker does not know the topic, Unreachable when there is no broker."""
 
         def ask() -> None:
             producer = self._connected()
             try:
                 producer.partitions_for(topic)
             except KafkaTimeoutError as error:
+                # A broker that went away meanwhile names no topic either: only one that answers has none.
+                open_client(KafkaProducer, self._settings).close(timeout=_CLOSE_TIMEOUT_S)
                 servers = self._settings.bootstrap_servers
                 raise Misconfigured(
                     setting, f"{servers} has no topic {topic!r}", "Create it, or name another"

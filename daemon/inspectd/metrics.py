@@ -18,6 +18,9 @@ class Metrics:
         self.retries = self._counter("inspectd_retries", "Tries that failed and were repeated", "what")
         self.cache = self._counter("inspectd_token_cache", "Look-ups of region tokens", "result")
         self.events = self._counter("inspectd_events_raised", "Defect events raised")
+        self.unannounced = self._counter(
+            "inspectd_events_unannounced", "Changes of events that the broker refuses for good", "reason"
+        )
         self.explanations = self._counter(
             "inspectd_explanations", "Explanations by state and origin", "state", "origin"
         )

@@ -21,6 +21,7 @@ from inspectd.records import (
     event_id_of,
 )
 from inspectd.thresholds.decision import Thresholds
+from inspectd.vision.expert import ExpertCard
 from inspectd.vision.sight import Sight
 
 
@@ -68,22 +69,33 @@ class Inspector:
         self._good_frames, self._on_event, self._clock = good_frames, on_event, clock
 
     async def inspect(self, frame: Frame, *, record: bool = True) -> Verdict:
-        """Raises Rejected (a bad picture), ModelFailed, Unavailable; nothing half-done is left behind by a repetition."""
-        camera = frame.camera_id
-        threshold = await self._thresholds.find(camera, await self._sight.card(camera))
-        reference = threshold.reference_version
-        sighting = await self._sight.look(frame.data, frame.sha256, camera, threshold.value, reference)
-        inspection = judge(frame, sighting.findings, threshold, self._clock())
-        regions = sighting.findings.regions
+        """Nothing half-done is left behind by a repetition.
+
+        Raises Rejected (a bad picture), CalibrateAgain (the camera's reference cannot be used), ModelFailed, Unavailable.
+        """
+        threshold, findings = await self._look(frame)
+        inspection = judge(frame, findings, threshold, self._clock())
         if not record:
-            return Verdict(inspection, regions)
+            return Verdict(inspection, findings.regions)
         event = None
         if inspection.outcome is Outcome.DEFECT:
-            event = await self._raise(frame, sighting.findings, threshold)
+            event = await self._raise(frame, findings, threshold)
         else:
             await self._good_frames.offer(frame)
         await self._ledger.record(inspection)
-        return Verdict(inspection, regions, event)
+        return Verdict(inspection, findings.regions, event)
+
+    async def _look(self, frame: Frame) -> tuple[Threshold, Findings]:
+        """The threshold in force and what it is to judge, both of one model also while another one takes its place."""
+        camera = frame.camera_id
+
+        async def attempt(card: ExpertCard) -> tuple[Threshold, Findings]:
+            threshold = await self._thresholds.find(camera, card)
+            reference = threshold.reference_version
+            sighting = await self._sight.look(frame.data, frame.sha256, camera, threshold.value, reference, card=card)
+            return threshold, sighting.findings
+
+        return await self._sight.with_card(camera, attempt)
 
     async def _raise(self, frame: Frame, findings: Findings, threshold: Threshold) -> DefectEvent:
         await self._evidence.put(frame.data, frame.sha256, frame.media_type)  # before the event that cites it

@@ -10,7 +10,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_exponential_jitter
 
 from inspectd.deadletters.store import DeadLetterStore
-from inspectd.errors import ModelFailed, Rejected, Unavailable
+from inspectd.errors import CalibrateAgain, ModelFailed, Rejected, Unavailable
 from inspectd.frames.source import Delivery, FrameRecord, FrameSource
 from inspectd.inspections.ledger import InspectionSink
 from inspectd.metrics import Metrics
@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 #: Tries on a frame that the model broke on, before it is taken for poison.
 MODEL_TRIES = 3
+#: Why a frame is refused whose camera's memory or template cannot be used: replay it once the camera is calibrated.
+CALIBRATE_AGAIN = "calibrate_again"
 #: Longest pause between two tries while a server is away, in seconds.
 LONGEST_PAUSE_S = 10.0
 
@@ -39,7 +41,8 @@ class FrameReader(Protocol):
 class Worker:
     """Takes frames from the source, many at once, and acknowledges each when its traces are safe.
 
-    A server that is away holds a frame back for as long as it takes; nothing but a bad frame ends in the dead letters.
+    A server that is away holds a frame back for as long as it takes. What no waiting mends ends in the dead letters: a bad
+    frame, and the frames of a camera that has to be calibrated again, which must not hold up those of the others.
     """
 
     def __init__(
@@ -135,6 +138,8 @@ class Worker:
                     verdict = await attempt()
         except ModelFailed as error:
             raise Rejected("model_failed", f"{MODEL_TRIES} tries: {error}") from error
+        except CalibrateAgain as error:
+            raise Rejected(CALIBRATE_AGAIN, str(error)) from error
         return verdict
 
     async def _refuse(self, record: FrameRecord, frame: Frame | None, error: Rejected) -> Verdict:

@@ -25,8 +25,8 @@ Generated from [settings.py](../../daemon/inspectd/settings.py) by `python deplo
 
 Read once at start: the TOML file of `--config`, then the environment, then the command's options; the last one wins. In the
 file a setting is `name` under `[group]`; in the environment it is the variable below. A list is written as JSON in the
-environment. An unknown name, a wrong value or a server that cannot be reached at start is one line that names the setting
-and the mend, and exit code 2.
+environment. An unknown name or a wrong value is one line that names the setting and the mend, and exit code 2. A server that
+does not answer at start is such a line too, and exit code 1: systemd and Docker then start the daemon again until it does.
 """
 FILES_INTRODUCTION = """# Files
 

@@ -20,10 +20,15 @@ TOML = DEPLOY / "systemd" / "inspectd.toml"
 
 
 @pytest.fixture(scope="module")
-def service() -> "configparser.SectionProxy":
+def unit() -> configparser.ConfigParser:
     unit = configparser.ConfigParser(interpolation=None, strict=False)
     unit.optionxform = str  # type: ignore[assignment,method-assign]
     unit.read(UNIT)
+    return unit
+
+
+@pytest.fixture(scope="module")
+def service(unit: configparser.ConfigParser) -> "configparser.SectionProxy":
     return unit["Service"]
 
 
@@ -51,6 +56,24 @@ def test_a_wrong_setting_is_not_tried_for_ever(service: "configparser.SectionPro
     )
     assert str(done.returncode) == service["RestartPreventExitStatus"]
     assert "api.prot" in done.stderr
+
+
+def test_a_server_that_is_away_is_waited_for_with_any_number_of_starts(
+    unit: configparser.ConfigParser, tmp_path: Path
+) -> None:
+    environment = os.environ | {
+        "INSPECTD_STATE_DIR": str(tmp_path),
+        "INSPECTD_FRAMES__SOURCE": "simulated",
+        "INSPECTD_VISION__BACKEND": "triton",  # asked after Redis, and nothing is loaded here
+        "INSPECTD_REDIS__URL": "redis://127.0.0.1:9/0",
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "inspectd", "run"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stderr.splitlines()[-1].startswith("inspectd: redis.url: no answer")
+    assert done.returncode == 1
+    assert str(done.returncode) not in unit["Service"]["RestartPreventExitStatus"].split()
+    assert (unit["Service"]["Restart"], unit["Unit"]["StartLimitIntervalSec"]) == ("always", "0")
 
 
 def test_the_configuration_file_is_valid_with_either_half(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from inspectd.frames.source import Delivery, FrameRecord
 from inspectd.pipeline import Verdict
 from inspectd.records import Findings, Frame, Image, Outcome
 from inspectd.settings import FrameSettings
+from inspectd.thresholds.store import Calibration
 from inspectd.worker import Worker
 
 TAKEN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -130,6 +131,47 @@ async def test_a_frame_that_breaks_the_model_three_times_is_poison_and_the_other
         assert sorted(source.acknowledged) == [1, 2]
         assert (await line.ledger.get("cam-1/boot/1")).reason == "model_failed"
         assert (await line.ledger.get("cam-1/boot/2")).outcome is Outcome.PASS
+
+
+async def calibrate_with_memory(line: Line, camera: str) -> None:
+    """The camera's threshold goes with a memory that the expert does not have."""
+    await line.thresholds.put(
+        Calibration(camera, line.expert.model, 0.5, 0.01, 100, datetime.now(UTC), reference_version="feedfacecafe")
+    )
+
+
+async def test_a_camera_that_must_be_calibrated_again_holds_up_no_other_one(tmp_path: Path) -> None:
+    async with open_line(tmp_path) as line:
+        await calibrate_with_memory(line, "cam-1")
+        records = [record(1, BAD), record(2, GOOD), record(3, GOOD, "cam-2")]
+        source, verdicts = ListSource(records), []
+        await build(line, source, tmp_path, verdicts, max_in_flight=1).run()
+        assert sorted(source.acknowledged) == [1, 2, 3]
+        assert finished(line) == {"rejected:calibrate_again": 2.0, "pass:": 1.0}
+        store = FileDeadLetterStore(folder=tmp_path / "dead")
+        letters = [letter async for letter in store.read()]
+        assert [(letter.reason, letter.record.value) for letter in letters] == [
+            ("calibrate_again", one.value) for one in records[:2]
+        ]
+        assert "calibrate again with good parts" in letters[0].detail
+
+        line.expert.memories.add("feedfacecafe")  # as after a calibration: what was kept gets its verdict
+        await build(line, ListSource([letter.record for letter in letters]), tmp_path, verdicts).run()
+        assert (await line.ledger.get("cam-1/boot/1")).outcome is Outcome.DEFECT
+        assert (await line.ledger.get("cam-1/boot/2")).outcome is Outcome.PASS
+
+
+async def test_another_model_that_is_served_meanwhile_sends_no_frame_to_the_dead_letters(tmp_path: Path) -> None:
+    async with open_line(tmp_path) as line:
+        await calibrate_with_memory(line, "cam-1")
+        line.expert.memories.add("feedfacecafe")
+        await build(line, ListSource([record(1, GOOD)]), tmp_path, []).run()
+        line.expert.model, line.expert.memories = "ba9876543210", set()  # and the old one's memory fits no longer
+        source, verdicts = ListSource([record(2, BAD)]), []
+        await build(line, source, tmp_path, verdicts).run()
+        (verdict,) = verdicts
+        assert (verdict.inspection.outcome, verdict.inspection.model_version) == (Outcome.DEFECT, "ba9876543210")
+        assert verdict.inspection.threshold_version == "default/ba9876543210"
 
 
 async def test_no_more_frames_are_out_than_the_bound(tmp_path: Path) -> None:

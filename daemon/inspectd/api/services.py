@@ -30,7 +30,7 @@ class Inspector(Protocol):
     """Frame in, verdict out."""
 
     async def inspect(self, frame: Frame, *, record: bool) -> Verdict:
-        """Nothing is kept without `record`. Raises Rejected, Unavailable, ModelFailed."""
+        """Nothing is kept without `record`. Raises Rejected, CalibrateAgain, Unavailable, ModelFailed."""
 
 
 class Answer(Protocol):

@@ -16,11 +16,13 @@ from inspectd.errors import (
     Expired,
     InspectdError,
     Misconfigured,
+    ModelChanged,
     ModelFailed,
     NotFound,
     Overloaded,
     Rejected,
     Unavailable,
+    Unreachable,
 )
 
 #: The `domain` of every ErrorInfo.
@@ -30,6 +32,8 @@ DOMAIN = "inspectd"
 CODES: dict[type[InspectdError], StatusCode] = {
     InspectdError: StatusCode.INTERNAL,
     Unavailable: StatusCode.UNAVAILABLE,
+    Unreachable: StatusCode.UNAVAILABLE,
+    ModelChanged: StatusCode.UNAVAILABLE,
     Overloaded: StatusCode.RESOURCE_EXHAUSTED,
     CalibrateAgain: StatusCode.FAILED_PRECONDITION,
     Rejected: StatusCode.INVALID_ARGUMENT,
@@ -43,6 +47,8 @@ CODES: dict[type[InspectdError], StatusCode] = {
 _REASONS: dict[type[InspectdError], str] = {
     InspectdError: "INTERNAL",
     Unavailable: "UNAVAILABLE",
+    Unreachable: "UNREACHABLE",
+    ModelChanged: "MODEL_CHANGED",
     Overloaded: "OVERLOADED",
     CalibrateAgain: "CALIBRATE_AGAIN",
     ModelFailed: "MODEL_FAILED",

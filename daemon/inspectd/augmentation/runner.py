@@ -26,6 +26,7 @@ from inspectd.metrics import Metrics
 from inspectd.records import AugmentationJob, DefectEvent, Findings, Frame, JobState, RegionTokens
 from inspectd.thresholds.decision import Thresholds
 from inspectd.vision.editor import DefectEditor, Edit
+from inspectd.vision.expert import ExpertCard
 from inspectd.vision.sight import Sight
 
 log = structlog.get_logger(__name__)
@@ -177,8 +178,13 @@ class AugmentationRunner:
     async def _look(self, data: bytes, event: DefectEvent) -> Findings:
         """As the event's frame was looked at."""
         camera = event.camera_id
-        reference = await self._thresholds.reference_of(event.threshold_version, await self._sight.card(camera))
-        return (await self._sight.look(data, Frame.digest(data), camera, event.threshold, reference)).findings
+
+        async def attempt(card: ExpertCard) -> Findings:
+            reference = await self._thresholds.reference_of(event.threshold_version, card)
+            digest = Frame.digest(data)
+            return (await self._sight.look(data, digest, camera, event.threshold, reference, card=card)).findings
+
+        return await self._sight.with_card(camera, attempt)
 
 
 def _encoded(picture: NDArray[np.uint8]) -> bytes:

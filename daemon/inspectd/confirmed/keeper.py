@@ -9,7 +9,7 @@ import structlog
 from inspectd.confirmed.embedding import embed
 from inspectd.confirmed.sql import SqlConfirmedStore
 from inspectd.confirmed.store import ConfirmedRegion
-from inspectd.errors import CalibrateAgain, Expired, InspectdError, Unavailable
+from inspectd.errors import Expired, InspectdError, Unavailable
 from inspectd.events.feed import ChangeFeed
 from inspectd.events.store import EventQuery, EventStore
 from inspectd.evidence.store import EvidenceStore
@@ -98,7 +98,7 @@ class ConfirmedKeeper:
             if (await self._sight.card(event.camera_id)).model_version not in known:
                 await self._remember(event, label)
         except InspectdError as error:
-            if isinstance(error, Unavailable) and not isinstance(error, CalibrateAgain):
+            if isinstance(error, Unavailable):
                 raise
             # The picture or its reference is gone, or the model cannot take it: other events will do.
             log.info("a confirmed event is not remembered", event_id=event.event_id, reason=str(error))

@@ -26,11 +26,13 @@ from inspectd.errors import (
     Expired,
     InspectdError,
     Misconfigured,
+    ModelChanged,
     ModelFailed,
     NotFound,
     Overloaded,
     Rejected,
     Unavailable,
+    Unreachable,
 )
 
 _HERE = Path(__file__).parent
@@ -41,6 +43,8 @@ WRONG_TOKEN_S = 0.5
 STATUSES: Mapping[type[InspectdError], int] = {
     InspectdError: 500,
     Unavailable: 503,
+    Unreachable: 503,
+    ModelChanged: 503,
     Overloaded: 429,
     CalibrateAgain: 409,
     Rejected: 400,

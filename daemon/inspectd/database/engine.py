@@ -4,6 +4,7 @@ SQLite: write-ahead log, one writer thread, readers beside it. PostgreSQL: psyco
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -15,7 +16,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, make_
 
 from inspectd.database.failures import mapped
 from inspectd.database.migrate import migrate
-from inspectd.errors import InspectdError, Misconfigured, Unavailable
+from inspectd.errors import InspectdError, Misconfigured, Unavailable, Unreachable
 
 T = TypeVar("T")
 
@@ -28,6 +29,10 @@ _TCP_USER_TIMEOUT_MS = 20_000
 _LOCK_TIMEOUT_MS = 15_000
 #: The server's side of the same: the locks of a daemon whose machine has died are free again after about 20 s.
 _SERVER_KEEPALIVES = "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=3 -c tcp_keepalives_count=3"
+#: SQLite's codes for a file that this user may not make or write; the rest may be the disk's or another process's.
+_SQLITE_FORBIDDEN = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_READONLY_DIRECTORY)
+#: PostgreSQL's words for a refused connection: libpq gives no SQLSTATE before there is one.
+_POSTGRESQL_REFUSALS = (" does not exist", "authentication failed", "no pg_hba.conf entry", "not permitted to log in")
 _FORMS = "Use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/NAME"
 
 
@@ -86,7 +91,8 @@ async def open_database(url: str, *, patience_s: float = 10.0) -> Database:
     """Connects, and brings the schema up to date.
 
     Waits up to `patience_s` for a server that is starting. Raises Misconfigured("database.url") for a URL that is none, a
-    missing driver, a refused login, a newer schema, and a server that is still away.
+    missing driver, a refused login, a newer schema and a file that may not be written, Unreachable("database.url") for a
+    server that is still away.
     """
     address = _address(url)
     engine = await asyncio.to_thread(_engine, address)
@@ -95,12 +101,21 @@ async def open_database(url: str, *, patience_s: float = 10.0) -> Database:
     except Unavailable as error:
         engine.dispose()
         where = address.render_as_string(hide_password=True)
+        kind = Misconfigured if _forbidden(error) else Unreachable
         mend = f"Start the database, or correct the URL. {_FORMS}"
-        raise Misconfigured("database.url", f"{where} cannot be used ({error})", mend) from error
+        raise kind("database.url", f"{where} cannot be used ({error})", mend) from error
     except BaseException:
         engine.dispose()
         raise
     return Database(engine=engine)
+
+
+def _forbidden(error: Unavailable) -> bool:
+    """Whether waiting does not help: a file that this user may not use, or a server that answers and refuses us."""
+    cause = getattr(error.__cause__, "orig", None)
+    return getattr(cause, "sqlite_errorcode", None) in _SQLITE_FORBIDDEN or any(
+        words in str(cause) for words in _POSTGRESQL_REFUSALS
+    )
 
 
 def _prepare(engine: Engine, patience_s: float) -> None:

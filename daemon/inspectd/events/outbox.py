@@ -1,19 +1,20 @@
 """The outbox: what is committed is announced, in the order of the commits, however often it takes.
 
 Knows neither SQL nor Kafka. A crash between commit and announcement, or between announcement and mark, repeats changes;
-none is left out.
+none is left out but those that the broker refuses for good. They are logged and counted, and stay in the store.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import structlog
 import tenacity
 
-from inspectd.errors import Unavailable
+from inspectd.errors import Rejected, Unavailable
 from inspectd.events.store import EventPublisher, EventStore
 from inspectd.events.turn import OutboxTurn
+from inspectd.records import Change
 
 log = structlog.get_logger(__name__)
 
@@ -27,7 +28,8 @@ class OutboxPublisher:
     """Runs beside the pipeline, which waits in `wait_published` for what it has raised.
 
     `turn` keeps several daemons on one database from announcing side by side; without one the daemon must be alone.
-    `poll_s` is how soon the changes of others are noticed. `count_retry` hears of every failed try.
+    `poll_s` is how soon the changes of others are noticed. `count_retry` hears of every failed try, `count_refused` the
+    reason of every change that is given up.
     """
 
     def __init__(
@@ -38,9 +40,10 @@ class OutboxPublisher:
         turn: OutboxTurn | None = None,
         poll_s: float = 0.2,
         count_retry: Callable[[], object] = lambda: None,
+        count_refused: Callable[[str], object] = lambda reason: None,
     ) -> None:
         self._events, self._publisher, self._turn = events, publisher, turn
-        self._poll_s, self._count_retry = poll_s, count_retry
+        self._poll_s, self._count_retry, self._count_refused = poll_s, count_retry, count_refused
         self._published_through = 0
         self._moved = asyncio.Condition()
         self._wake = asyncio.Event()
@@ -56,7 +59,7 @@ class OutboxPublisher:
         self._wake.set()
 
     async def wait_published(self, sequence: int) -> None:
-        """Returns when every change up to this one is acknowledged, by this daemon or another."""
+        """Returns when every change up to this one is acknowledged, by this daemon or another, or refused for good."""
         if sequence <= self._published_through:
             return
         self.wake()
@@ -97,10 +100,34 @@ class OutboxPublisher:
         await self._move(waiting[0].sequence - 1 if waiting else newest)
         if not waiting or not mine:
             return 0
-        await self._publisher.publish(waiting)
-        await self._move(waiting[-1].sequence)
-        await self._events.mark_published([change.sequence for change in waiting])
+        try:
+            await self._publisher.publish(waiting)
+        except Rejected:
+            await self._publish_apart(waiting)
+        else:
+            await self._done(waiting)
         return len(waiting)
+
+    async def _publish_apart(self, waiting: Sequence[Change]) -> None:
+        """One by one: a batch does not tell which of its changes is refused, and the others must not wait for ever."""
+        for change in waiting:
+            try:
+                await self._publisher.publish([change])
+            except Rejected as error:
+                self._count_refused(error.reason)
+                event = change.event
+                log.error(
+                    "an event is not announced: the broker refuses it",
+                    event_id=event.event_id,
+                    revision=event.revision,
+                    reason=error.reason,
+                    detail=error.detail,
+                )
+            await self._done([change])
+
+    async def _done(self, changes: Sequence[Change]) -> None:
+        await self._move(changes[-1].sequence)
+        await self._events.mark_published([change.sequence for change in changes])
 
     async def _move(self, through: int) -> None:
         """Everything up to `through` is acknowledged: the outbox empties in order."""

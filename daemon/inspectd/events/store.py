@@ -63,7 +63,10 @@ class EventPublisher(Protocol):
     """Where changes are announced to the world outside."""
 
     async def publish(self, changes: Sequence[Change]) -> None:
-        """Returns when every change is acknowledged, in order per camera. May repeat a change. Raises Unavailable."""
+        """Returns when every change is acknowledged, in order per camera. May repeat a change.
+
+        Raises Unavailable, and Rejected when one of them is refused for good; the others may have been announced.
+        """
 
     async def close(self) -> None:
         """Lets go of the connection."""

@@ -82,7 +82,7 @@ class Narrator:
         self._recall, self._least_type_confidence = recall, least_type_confidence
 
     async def describe(self, event: DefectEvent) -> Explanation:
-        """The alert sentence. Raises NotFound (the picture is gone), Unavailable, ModelFailed."""
+        """The alert sentence. Raises NotFound (the picture is gone), CalibrateAgain, Unavailable, ModelFailed."""
         ground = await self._ground(event)
         question = Question(self._alert_question, ground.tokens, is_alert=True)
         return await self._check(question, ground, await self._complete(question), self._language)

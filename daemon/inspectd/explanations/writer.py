@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from inspectd.errors import InspectdError, ModelFailed, NotFound, Rejected, Unavailable
+from inspectd.errors import CalibrateAgain, InspectdError, ModelFailed, NotFound, Rejected, Unavailable
 from inspectd.events.store import EventStore
 from inspectd.explanations.narrator import Narrator
 from inspectd.metrics import Metrics
@@ -101,7 +101,7 @@ class ExplanationWriter:
             return await self._narrator.describe(event)
         except Unavailable:
             raise
-        except (ModelFailed, NotFound, Rejected) as error:
+        except (CalibrateAgain, ModelFailed, NotFound, Rejected) as error:
             return _ended(ExplanationState.FAILED, str(error))
 
     async def _expire_overflow(self) -> None:

@@ -61,7 +61,8 @@ DIRECT_TOPIC = "direct:"
 UNREADABLE = "inspectd-unreadable"
 #: The camera of a record that does not say which one took it.
 UNKNOWN_CAMERA = "unknown"
-_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+#: A time outside of these is no time of a frame: a clock that is wrong, or another unit.
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 _ALIASES = {"image/jpg": "image/jpeg", "image/pjpeg": "image/jpeg", "image/x-png": "image/png"}
 
 
@@ -197,7 +198,7 @@ def _capture_time(message: frame_pb2.Frame, fallback: datetime) -> datetime:
         return fallback
     time = optional_time(message, "capture_time")
     # A camera's clock may be wrong; a year that breaks time arithmetic further on is refused here.
-    if time is None or not _EARLIEST <= time < _LATEST:
+    if time is None or not EARLIEST <= time < LATEST:
         raise Rejected("bad_time", "capture_time lies outside the years 1970 to 2199", field="capture_time")
     return time
 

@@ -21,7 +21,7 @@ from kafka.errors import CorruptRecordError, KafkaError, KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from inspectd.errors import Misconfigured, Unavailable
-from inspectd.frames.codec import UNREADABLE
+from inspectd.frames.codec import EARLIEST, LATEST, UNREADABLE
 from inspectd.frames.offsets import OffsetBook
 from inspectd.frames.source import Delivery, FrameRecord
 from inspectd.kafka_client import BOOTSTRAP_TIMEOUT_S, open_client
@@ -42,6 +42,8 @@ _PROBE_EVERY_S, _PROBE_AGAIN_S = 5.0, 1.0
 _CALL_TIMEOUT_MS = 2000
 #: At the end: whoever waits for us may not wait long.
 _LAST_CALL_TIMEOUT_MS, _CLOSE_TIMEOUT_MS = 1000, 2000
+#: The record times that are taken as they are, in milliseconds since 1970.
+_EARLIEST_MS, _LATEST_MS = EARLIEST.timestamp() * 1000, LATEST.timestamp() * 1000
 #: Fetched ahead of what is handed out, at most.
 _FETCH_BYTES = 8 * 1024 * 1024
 
@@ -263,8 +265,13 @@ class _Listener(ConsumerRebalanceListener):
 
 
 def frame_record(record: Any) -> FrameRecord:
-    """The driver's record as ours; a null header value, which the port does not know, becomes empty."""
-    milliseconds = record.timestamp if record.timestamp is not None and record.timestamp >= 0 else time.time() * 1000
+    """The driver's record as ours; a null header value, which the port does not know, becomes empty.
+
+    A record without a time, or with one that cannot be a frame's (some producers send micro- or nanoseconds), came now.
+    """
+    milliseconds = record.timestamp
+    if milliseconds is None or not _EARLIEST_MS <= milliseconds < _LATEST_MS:
+        milliseconds = time.time() * 1000
     return FrameRecord(
         key=record.key,
         value=record.value,

@@ -11,6 +11,9 @@ from inspectd.settings import KafkaSettings
 KAFKA_RECORD_LIMIT = 1_048_588
 #: Room for the protobuf and the headers around a picture, and for the reason headers around a dead letter.
 ENVELOPE_BYTES = 64 * 1024
+#: Largest event: its 16 masks are run lengths in pixels of the published picture, which a large picture full of holes
+#: brings above Kafka's own limit.
+EVENT_RECORD_LIMIT = 16 * 1024 * 1024
 DAY_MS = 24 * 3600 * 1000
 
 
@@ -34,6 +37,7 @@ def frame_record_limit(max_frame_bytes: int) -> int:
 def topics(kafka: KafkaSettings, max_frame_bytes: int, partitions: int = 4) -> tuple[Topic, ...]:
     """Every topic that the daemon reads or writes."""
     frames = frame_record_limit(max_frame_bytes)
+    event = {"max.message.bytes": str(EVENT_RECORD_LIMIT)}
     return (
         Topic(
             kafka.frames_topic,
@@ -41,8 +45,8 @@ def topics(kafka: KafkaSettings, max_frame_bytes: int, partitions: int = 4) -> t
             {"max.message.bytes": str(frames), "retention.ms": str(DAY_MS), "retention.bytes": str(2 * 1024**3)},
         ),
         Topic(kafka.inspections_topic, partitions, {"retention.ms": str(30 * DAY_MS)}),
-        Topic(kafka.events_topic, partitions, {"retention.ms": str(30 * DAY_MS)}),
-        Topic(kafka.event_state_topic, partitions, {"cleanup.policy": "compact"}),
+        Topic(kafka.events_topic, partitions, event | {"retention.ms": str(30 * DAY_MS)}),
+        Topic(kafka.event_state_topic, partitions, event | {"cleanup.policy": "compact"}),
         Topic(
             kafka.dead_letters_topic,
             1,

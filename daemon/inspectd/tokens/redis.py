@@ -11,9 +11,15 @@ import redis.asyncio as redis
 import structlog
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthenticationWrongNumberOfArgsError,
+    AuthorizationError,
+    NoPermissionError,
+    RedisError,
+)
 
-from inspectd.errors import Misconfigured
+from inspectd.errors import Misconfigured, Unreachable
 from inspectd.records import Findings
 from inspectd.settings import RedisSettings
 from inspectd.tokens import codec
@@ -28,6 +34,8 @@ PAUSE_S = 1.0
 _PREFIX = f"inspectd:findings:{codec.VERSION}:"
 #: What the driver raises. OSError: the socket's own; TimeoutError is one of them.
 _FAILURES = (RedisError, OSError)
+#: Of these, what no waiting mends.
+_REFUSED = (AuthenticationError, AuthenticationWrongNumberOfArgsError, AuthorizationError, NoPermissionError)
 _FORM = "Use redis://:PASSWORD@HOST:6379/0, or leave it empty to keep tokens in memory"
 
 
@@ -60,13 +68,13 @@ class RedisTokenCache:
             raise Misconfigured("redis.url", "the URL cannot be read", _FORM) from error
 
     async def open(self) -> None:
-        """Raises Misconfigured("redis.url") when the server does not answer or refuses the login."""
+        """Raises Unreachable("redis.url") when the server does not answer, Misconfigured when it refuses the login."""
         try:
             await self._ask()
-        except AuthenticationError as error:
+        except _REFUSED as error:
             raise Misconfigured("redis.url", f"the login is refused ({error})", _FORM) from error
         except _FAILURES as error:
-            raise Misconfigured(
+            raise Unreachable(
                 "redis.url", f"no answer ({error})", f"Start Redis, or correct the URL. {_FORM}"
             ) from error
 

@@ -57,7 +57,11 @@ class ModelProcess:
         self._model_version = ""
 
     async def start(self) -> str:
-        """Makes sure that the process runs; returns the model's version. Raises Misconfigured, Unavailable."""
+        """Makes sure that the process runs; returns the model's version.
+
+        Raises Misconfigured when the model cannot be loaded, and Unavailable when its process is killed while it loads. A
+        model that was loaded before proves the settings right: whatever keeps it from loading again is Unavailable.
+        """
         async with self._starting:
             if self._connection is None:
                 await asyncio.to_thread(self._spawn, asyncio.get_running_loop())
@@ -117,24 +121,30 @@ class ModelProcess:
             process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
         connection = Connection(os.dup(ours.fileno()))
         try:
-            self._model_version = self._handshake(connection)
-        except InspectdError:
+            self._model_version = self._handshake(connection, process)
+        except InspectdError as error:
             connection.close()
             ours.close()
             process.kill()
             process.wait()
+            if self._model_version and isinstance(error, Misconfigured):
+                raise Unavailable(f"{self._role} cannot be loaded again: {error}") from error
             raise
         self._process, self._socket, self._connection = process, ours, connection
         arguments = (connection, process, loop)
         reader = threading.Thread(target=self._read, args=arguments, name=f"{self._role}-reader", daemon=True)
         reader.start()
 
-    def _handshake(self, connection: Connection) -> str:
+    def _handshake(self, connection: Connection, process: "subprocess.Popen[bytes]") -> str:
         try:
             if not connection.poll(LOAD_TIMEOUT_S):
                 raise Unavailable(f"{self._role} did not load within {LOAD_TIMEOUT_S:.0f} s")
             kind, _, payload = connection.recv()
         except (EOFError, OSError) as error:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(END_TIMEOUT_S)
+            if (process.returncode or 0) < 0:  # by a signal: the kernel's when memory is short
+                raise Unavailable(f"{self._role} was killed while it loaded (signal {-process.returncode})") from error
             raise Misconfigured(
                 self._setting,
                 f"the {self._role} process ended at start; its own message is above",

@@ -1,16 +1,19 @@
 """Findings of a picture, from the cache or from the expert. The one place that knows what the cache key is made of."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from iad_unify.catalog import EXPERT_SIZE
-from inspectd.errors import CalibrateAgain
+from inspectd.errors import CalibrateAgain, ModelChanged
 from inspectd.frames.decode import decode_image
 from inspectd.metrics import Metrics
 from inspectd.records import Findings, Image
 from inspectd.tokens.cache import TokenCache, TokenKey
 from inspectd.vision.expert import ExpertCard, RegionExpert
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +54,45 @@ class Sight:
             card = self._cards[side] = await self._expert.describe(side)
         return card
 
+    async def with_card(self, camera_id: str, attempt: Callable[[ExpertCard], Awaitable[T]]) -> T:
+        """What `attempt` makes of the card of a camera's frames; it looks with the threshold and reference of that card.
+
+        When another model is served than the card says, there is a second attempt with the new card. Raises what `attempt`
+        raises, Unavailable, ModelFailed.
+        """
+        card = await self.card(camera_id)
+        try:
+            return await attempt(card)
+        except ModelChanged:
+            newer = await self.card(camera_id)
+        except CalibrateAgain:
+            newer = await self.card(camera_id)
+            if newer.model_version == card.model_version:
+                raise
+        return await attempt(newer)
+
     async def decode(self, data: bytes, camera_id: str) -> Image:
         """A camera's encoded picture as the expert takes it. Raises Rejected."""
         return await asyncio.to_thread(decode_image, data, self._max_pixels, self._square_of(camera_id))
 
     async def look(
-        self, data: bytes, sha256: str, camera_id: str, threshold: float | None = None, reference: str = ""
+        self,
+        data: bytes,
+        sha256: str,
+        camera_id: str,
+        threshold: float | None = None,
+        reference: str = "",
+        *,
+        card: ExpertCard | None = None,
     ) -> Sighting:
         """Findings of a camera's encoded picture; `threshold` is the decision's, so that all it needs is proposed.
 
-        `reference` names the memory of good parts, the golden template or both to compare it with. Raises Rejected (a bad
-        picture), CalibrateAgain (they cannot be used), Unavailable, ModelFailed.
+        `reference` names the memory of good parts, the golden template or both to compare it with, `card` the model that
+        they and the threshold belong to. Raises Rejected (a bad picture), CalibrateAgain (they cannot be used), ModelChanged
+        (`card` is another model's), Unavailable, ModelFailed.
         """
-        card = await self.card(camera_id)
-        key = _key(sha256, card, threshold, reference)
+        expected = card or await self.card(camera_id)
+        key = _key(sha256, expected, threshold, reference)
         findings = await self._recall(key)
         if findings is not None:
             return Sighting(findings, cached=True)
@@ -75,9 +103,11 @@ class Sight:
         except CalibrateAgain:
             self._cards.clear()  # another version may be served now, for which the camera has another threshold
             raise
-        if findings.model_version != card.model_version:
-            self._cards.clear()  # another version is served now: ask it for its defaults before the next frame
         await self._tokens.put(replace(key, model_version=findings.model_version), findings)
+        if findings.model_version != expected.model_version:
+            self._cards.clear()  # another version is served now: ask it for its defaults before the next look
+            if card is not None:
+                raise ModelChanged(f"model {findings.model_version} is served, and no longer {card.model_version}")
         return Sighting(findings, cached=False)
 
     async def recall(

@@ -99,12 +99,16 @@ async def open_daemon(
     on_verdict: Callable[[Frame | None, Verdict], None] = lambda frame, verdict: None,
     on_event: Callable[[DefectEvent], None] = lambda event: None,
 ) -> AsyncIterator[Daemon]:
-    """Opens everything that the settings name. Raises Misconfigured with the setting's name and the mend."""
+    """Opens everything that the settings name.
+
+    Raises Misconfigured for a wrong setting and Unreachable for a server that does not answer, with the setting's name and
+    the mend.
+    """
     async with AsyncExitStack() as stack:
         metrics = Metrics()
         state = await open_state(settings, stack)
-        drops = Drops()
-        streams = await open_streams(settings, stack, state, source, drops)
+        drops = Drops(metrics=metrics)
+        streams = await open_streams(settings, stack, state, metrics, source, drops)
         models = await open_models(settings, stack)
         tokens = await open_tokens(settings, stack, metrics)
         sight = open_sight(settings, models, tokens, metrics)
@@ -301,7 +305,4 @@ def _augmentation(
 
 
 def _probes(state: State, streams: Streams, models: Models, tokens: TokenCache) -> dict[str, Probe]:
-    async def source_ready() -> bool:
-        return streams.source.ready
-
-    return {"frames": source_ready, "database": state.database.ready, "tokens": tokens.ready, **models.probes}
+    return {**streams.probes, "database": state.database.ready, "tokens": tokens.ready, **models.probes}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from iad_unify import resources
 from iad_unify.catalog import SQUARE_TOO_SMALL
-from inspectd.errors import Misconfigured, ModelFailed, Unavailable
+from inspectd.errors import Misconfigured, ModelFailed, Unavailable, Unreachable
 from inspectd.metrics import Metrics
 from inspectd.readiness import Probe
 from inspectd.settings import Settings
@@ -107,7 +107,7 @@ def open_sight(settings: Settings, models: Models, tokens: TokenCache, metrics: 
 async def first_look(settings: Settings, sight: Sight) -> None:
     """Asks the expert for its card at every square, so that what would fail in the first frame is told at the start.
 
-    Raises Misconfigured: the server is away, or a square is smaller than the expert's input.
+    Raises Unreachable (the server is away), Unavailable, Misconfigured (a square is smaller than the expert's input).
     """
     vision = settings.vision
     try:
@@ -121,7 +121,9 @@ async def first_look(settings: Settings, sight: Sight) -> None:
             "vision.square_px", f"{', '.join(map(str, sides))}: {error}", "Set it, and vision.camera_square_px, higher"
         ) from error
     except Unavailable as error:
-        raise Misconfigured(
+        if vision.backend != "triton":
+            raise
+        raise Unreachable(
             "triton.url",
             f"{settings.triton.url} does not answer ({error})",
             "Start Triton (inspectd stack up), or set INSPECTD_TRITON__URL",

@@ -9,7 +9,7 @@ import inspectd.errors
 from inspectd.api.status import CODES, code_of, reason_of, status_of
 from inspectd.client import CallError, Client
 from inspectd.dashboard.app import STATUSES
-from inspectd.errors import Conflict, Expired, InspectdError, Misconfigured, NotFound, Overloaded, Rejected
+from inspectd.errors import Conflict, Expired, InspectdError, Misconfigured, NotFound, Overloaded, Rejected, Unreachable
 from inspectd.v1 import defect_event_service_pb2 as service
 
 
@@ -21,7 +21,7 @@ def error_classes() -> list[type[InspectdError]]:
 def example(cls: type[InspectdError]) -> InspectdError:
     if issubclass(cls, Rejected):
         return cls("too_long", "detail", field="lot")
-    return cls("api.port", "taken", "Set another") if issubclass(cls, Misconfigured) else cls("detail")
+    return cls("api.port", "taken", "Set another") if issubclass(cls, Misconfigured | Unreachable) else cls("detail")
 
 
 def test_every_error_class_has_its_own_entry() -> None:

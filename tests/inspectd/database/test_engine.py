@@ -17,7 +17,7 @@ from tests.conformance.samples import event
 from inspectd.database import migrate
 from inspectd.database.engine import Database, open_database
 from inspectd.database.tables import metadata
-from inspectd.errors import Misconfigured, Rejected, Unavailable
+from inspectd.errors import Misconfigured, Rejected, Unavailable, Unreachable
 from inspectd.events.sql import SqlEventStore
 from inspectd.thresholds.sql import SqlThresholdStore
 from inspectd.thresholds.store import Source
@@ -216,10 +216,27 @@ async def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch)
 
 async def test_an_absent_server_is_waited_for_and_then_named_without_its_password() -> None:
     before = time.monotonic()
-    with pytest.raises(Misconfigured, match=r"127\.0\.0\.1:1/d") as caught:
+    with pytest.raises(Unreachable, match=r"database\.url: .*127\.0\.0\.1:1/d") as caught:
         await open_database("postgresql://u:s3cret@127.0.0.1:1/d", patience_s=0.5)
     assert 0.3 < time.monotonic() - before < 5
     assert "s3cret" not in str(caught.value)
+
+
+async def test_a_file_that_may_not_be_opened_is_a_wrong_setting(tmp_path: Path) -> None:
+    (tmp_path / "x.db").mkdir()
+    with pytest.raises(Misconfigured, match=r"database\.url: .*unable to open"):
+        await open_database(f"sqlite:///{tmp_path / 'x.db'}", patience_s=0.2)
+
+
+async def test_a_file_that_another_process_holds_may_be_free_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspectd.database.engine.BUSY_TIMEOUT_MS", 50)
+    holder = sqlite3.connect(tmp_path / "x.db", isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(Unreachable, match="locked"):
+        await open_database(f"sqlite:///{tmp_path / 'x.db'}", patience_s=0.2)
+    holder.close()
 
 
 @POSTGRES

@@ -3,17 +3,18 @@
 import asyncio
 from collections.abc import Sequence
 
-from inspectd.errors import Unavailable
+from inspectd.errors import Rejected, Unavailable
 from inspectd.records import Change
 
 
 class RecordingPublisher:
-    """Keeps what it was given; fails while `away`, waits while `held`."""
+    """Keeps what it was given; fails while `away`, waits while not `open`, and refuses the events in `refused`."""
 
     def __init__(self) -> None:
         self.published: list[Change] = []
         self.away = False
         self.tries = 0
+        self.refused: set[str] = set()
         self.open = asyncio.Event()
         self.open.set()
 
@@ -22,7 +23,10 @@ class RecordingPublisher:
         await self.open.wait()
         if self.away:
             raise Unavailable("no broker")
-        self.published += changes
+        taken = [change for change in changes if change.event.event_id not in self.refused]
+        self.published += taken
+        if len(taken) < len(changes):
+            raise Rejected("too_large", "the record is above the topic's limit")
 
     async def close(self) -> None:
         self.away = True

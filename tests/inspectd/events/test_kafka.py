@@ -1,5 +1,7 @@
 """Changes reach both topics in order, as anybody with the protos can read them."""
 
+from dataclasses import replace
+
 import pytest
 from tests.conformance.samples import event, inspection, job
 from tests.inspectd.frames.streams import drain
@@ -35,6 +37,18 @@ async def test_every_revision_is_appended_by_camera_and_the_state_is_kept_by_eve
     kept = drain(settings, settings.event_state_topic)
     assert {record.key.decode() for record in kept} == {changes[0].event.event_id}
     assert defect_event_pb2.DefectEvent.FromString(kept[-1].value).revision == 5
+
+
+@pytest.mark.service("kafka")
+async def test_an_event_above_kafka_s_own_limit_is_announced(stack: Services) -> None:
+    settings = stack.kafka_settings()
+    sender = KafkaSender(settings=settings)
+    large = replace(event(0), attributes={"masks": "x" * 3_000_000})
+    await KafkaEventPublisher(settings=settings, sender=sender).publish([Change(1, large)])
+    await sender.close()
+    for topic in (settings.events_topic, settings.event_state_topic):
+        (record,) = drain(settings, topic)
+        assert event_from_proto(defect_event_pb2.DefectEvent.FromString(record.value)) == large
 
 
 @pytest.mark.service("kafka")

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 from tests.conformance.samples import event
 from tests.conformance.waiting import until
 from tests.inspectd.events.publishers import RecordingPublisher
@@ -84,8 +85,31 @@ async def test_a_broker_that_is_away_is_tried_again_and_nothing_is_lost(
         publisher.away = False
         await waiting
         assert publisher.published == changes
-        await asyncio.sleep(0.05)
-        assert outbox.ready
+        await until(lambda: outbox.ready)
+
+
+async def test_a_change_that_the_broker_refuses_for_good_is_counted_and_holds_up_nothing(
+    store: SqlEventStore,
+) -> None:
+    publisher, refused = RecordingPublisher(), list[str]()
+    changes = [await store.raise_event(event(index)) for index in range(4)]
+    publisher.refused.add(changes[1].event.event_id)
+    with capture_logs() as logs:
+        async with running(OutboxPublisher(events=store, publisher=publisher, count_refused=refused.append)) as outbox:
+            await outbox.wait_published(4)
+            later = await store.raise_event(event(5))
+            await outbox.wait_published(later.sequence)
+            assert outbox.ready
+            assert set(publisher.sequences) == {1, 3, 4, 5}
+
+            async def marked() -> bool:
+                return not await store.unpublished(10)
+
+            await until(marked)
+    assert refused == ["too_large"]
+    (told,) = [entry for entry in logs if entry["log_level"] == "error"]
+    assert (told["event_id"], told["reason"]) == (changes[1].event.event_id, "too_large")
+    assert (await store.get(changes[1].event.event_id)).revision == 1
 
 
 async def test_the_outbox_survives_a_crash_between_commit_and_announcement(store: SqlEventStore) -> None:

@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.line import Line, open_line
+from tests.line import MODEL, Line, open_line
 
 from inspectd.explanations.writer import ExplanationWriter
 from inspectd.records import DefectEvent, ExplanationState
 from inspectd.settings import ExplanationSettings
+from inspectd.thresholds.store import Calibration
 
 
 @asynccontextmanager
@@ -63,6 +64,20 @@ async def test_an_event_older_than_the_deadline_is_expired(tmp_path: Path) -> No
             explained = await settled(line, event)
         assert explained.explanation.state is ExplanationState.EXPIRED
         assert explained.explanation.failure
+
+
+async def test_an_event_whose_reference_is_gone_fails_at_once_and_says_why(tmp_path: Path) -> None:
+    async with open_line(tmp_path) as line:
+        line.expert.memories.add("feedfacecafe")
+        made = Calibration("cam-1", MODEL, 0.5, 0.01, 100, datetime.now(UTC), reference_version="feedfacecafe")
+        await line.thresholds.put(made)
+        event = await line.defect(1)
+        line.expert.memories.clear()
+        line.narrator._sight._tokens._entries.clear()  # type: ignore[attr-defined]
+        async with running(line):
+            explained = await settled(line, event)
+        assert explained.explanation.state is ExplanationState.FAILED
+        assert "calibrate again with good parts" in explained.explanation.failure
 
 
 async def test_a_full_queue_expires_what_does_not_fit_and_says_so(tmp_path: Path) -> None:

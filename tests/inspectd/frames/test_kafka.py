@@ -16,7 +16,7 @@ import pytest
 from tests.inspectd.frames.streams import committed, fill, nothing_comes, take, until, values
 from tests.services import Services
 
-from inspectd.errors import Misconfigured, Unavailable
+from inspectd.errors import Misconfigured, Unreachable
 from inspectd.frames.kafka import KafkaFrameSource
 from inspectd.settings import KafkaSettings
 
@@ -281,7 +281,7 @@ async def test_the_lag_counts_what_waits(settings: KafkaSettings) -> None:
 
 @pytest.mark.parametrize(
     ("servers", "kind"),
-    [("127.0.0.1:1", Unavailable), ("nonsense", Misconfigured), ("host:port", Misconfigured), (" , ", Misconfigured)],
+    [("127.0.0.1:1", Unreachable), ("nonsense", Misconfigured), ("host:port", Misconfigured), (" , ", Misconfigured)],
 )
 async def test_a_broker_that_is_not_there_at_the_start_is_told_with_the_setting(
     servers: str, kind: type[Exception], monkeypatch: pytest.MonkeyPatch

@@ -207,13 +207,12 @@ async def test_a_bad_picture_is_named_by_its_place_among_all(tmp_path: Path, num
             )
 
 
-async def test_a_lost_memory_holds_the_frame_back_and_another_model_is_looked_for(tmp_path: Path) -> None:
+async def test_without_its_memory_no_frame_is_judged(tmp_path: Path) -> None:
     async with open_line(tmp_path) as line:
         await remembered(line)
         line.expert.memories.clear()
         with pytest.raises(CalibrateAgain):
             await line.inspect(1, GOOD)
-        assert not line.inspector._sight._cards
         line.expert.memories.add(MEMORY)
         assert await line.inspect(1, GOOD) is None
 

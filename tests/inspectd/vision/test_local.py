@@ -71,6 +71,43 @@ async def test_a_killed_process_is_unavailable_and_then_started_again(expert_pro
     assert (await expert.find_regions(noise(0))).model_version
 
 
+async def test_a_process_that_is_killed_while_it_loads_is_no_wrong_setting(checkpoints: Path) -> None:
+    process = ModelProcess(
+        role="region_expert", checkpoint=checkpoints / "region_expert", setting="vision.expert_checkpoint"
+    )
+    starting = asyncio.create_task(process.start())
+    pid = await _child_of_ours()
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(Unavailable, match="killed while it loaded"):
+        await starting
+    await process.close()
+
+
+async def _child_of_ours() -> int:
+    """The model process, as soon as there is one."""
+    children = Path(f"/proc/{os.getpid()}/task")
+    before = _children(children)
+    async with asyncio.timeout(20):
+        while not (new := _children(children) - before):
+            await asyncio.sleep(0.01)
+    return new.pop()
+
+
+def _children(tasks: Path) -> set[int]:
+    return {int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()}
+
+
+async def test_a_model_that_was_loaded_once_is_waited_for_when_its_folder_is_away(tmp_path: Path) -> None:
+    folder = write_expert(tmp_path / "region_expert")
+    process = ModelProcess(role="region_expert", checkpoint=folder, setting="vision.expert_checkpoint")
+    await process.start()
+    await process.close()
+    folder.rename(tmp_path / "away")
+    with pytest.raises(Unavailable, match=r"cannot be loaded again: vision\.expert_checkpoint"):
+        await process.start()
+    await process.close()
+
+
 async def test_a_request_that_breaks_the_model_fails_alone(expert_process: ModelProcess) -> None:
     good, broken = noise(1), noise(2)
     wrong = Image(broken.pixels, np.array([np.nan] * 5, np.float32), broken.width, broken.height)
