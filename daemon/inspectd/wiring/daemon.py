@@ -167,6 +167,7 @@ async def open_daemon(
             directory=directory,
             feed=feed,
             readiness=readiness,
+            max_image_bytes=settings.frames.max_blob_bytes,
         )
         dashboard = Dashboard(
             settings=settings.dashboard,

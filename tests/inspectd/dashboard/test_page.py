@@ -119,6 +119,32 @@ async def test_an_event_is_opened_asked_and_decided_by_keyboard(line: Line, chro
     assert page.problems == []
 
 
+async def test_a_page_that_stays_open_does_not_grow(line: Line, chromium: Any) -> None:
+    from playwright.async_api import expect
+
+    async def smaller(route: Any) -> None:
+        """The page's program with room for two cards, and with what it knows laid open."""
+        text = await (await route.fetch()).text()
+        for old, new in (
+            ("MOST_CARDS = 240", "MOST_CARDS = 2"),
+            ("events = new Map", "events = window.known = new Map"),
+        ):
+            assert old in text
+            text = text.replace(old, new)
+        await route.fulfill(body=text, content_type="text/javascript")
+
+    server = await line.dashboard()
+    page = await chromium.new_page()
+    await page.route("**/main.js*", smaller)
+    await page.goto(server.address)
+    await expect(page.locator("#link")).to_have_text("live")
+    for number in range(9):
+        last = await line.defect(number)
+    await expect(page.locator(".card").first).to_have_attribute("data-id", last.event_id)
+    await expect(page.locator(".card")).to_have_count(2)
+    assert await page.evaluate("known.size") <= 4
+
+
 class Held:
     """An answer of the daemon that does not come until it is let go."""
 

@@ -13,7 +13,7 @@ const MOST_CARDS = 240;
 const UNDO_MS = 12000;
 
 const filter = { camera: "", state: "" };
-const events = new Map(); // every event that the page knows, newest revision
+const events = new Map(); // the newest revision of every event that the page shows, and of some that it has shown
 let nextPage = "";
 let trimmed = false; // whether cards were let go at the end, so that `nextPage` no longer continues the grid
 let loading = 0;
@@ -68,6 +68,13 @@ function remember(event) {
   if (!known || known.revision <= event.revision) events.set(event.id, event);
 }
 
+// A page that stays open for weeks keeps what it shows, and no more.
+function forget() {
+  for (const id of events.keys()) {
+    if (!grid.has(id) && !(detail.open && detail.event.id === id)) events.delete(id);
+  }
+}
+
 function onChange(event) {
   const known = events.get(event.id);
   if (known && known.revision > event.revision) return;
@@ -79,6 +86,7 @@ function onChange(event) {
     trimmed = true;
   }
   if (detail.open && detail.event.id === event.id) detail.show(event);
+  if (events.size > grid.size + MOST_CARDS) forget();
   settle();
 }
 
