@@ -119,6 +119,13 @@ class DatabaseSettings(Section):
     """Events, thresholds, jobs and the ledger."""
 
     url: SecretStr = Field(SecretStr(""), description="SQLAlchemy URL; empty is SQLite under state_dir.")
+    verdict_retention_days: float = Field(
+        0.0,
+        ge=0,
+        description="Verdicts on frames older than this are removed; 0 keeps them for ever. Events stay, and so do the counts "
+        "of each camera. Not below what `drift.window_hours` and `calibrate --from-reviews` look back, nor the time that the "
+        "frames topic keeps.",
+    )
 
 
 class EvidenceSettings(Section):
@@ -129,6 +136,13 @@ class EvidenceSettings(Section):
     retention_bytes: int = Field(20 * 1024**3, gt=0, description="Beyond it the oldest pictures are removed.")
     good_frames_per_camera: int = Field(32, ge=0, description="Good frames kept per camera for edits.")
     good_frame_every_s: float = Field(5.0, ge=0, description="Least time between two kept good frames of a camera.")
+
+
+class DeadLetterSettings(Section):
+    """Frames that cannot be inspected, as a daemon without Kafka keeps them. With Kafka the topic's retention holds."""
+
+    retention_days: float = Field(30.0, gt=0, description="Letters older than this are removed.")
+    retention_bytes: int = Field(5 * 1024**3, gt=0, description="Beyond it the oldest letters are removed.")
 
 
 class ExplanationSettings(Section):
@@ -245,6 +259,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     database: DatabaseSettings = DatabaseSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
     explanations: ExplanationSettings = ExplanationSettings()
     confirmed: ConfirmedSettings = ConfirmedSettings()
     alerts: AlertSettings = AlertSettings()

@@ -182,7 +182,7 @@ async def open_daemon(
         for server in (api, dashboard):
             stack.push_async_callback(server.stop)
             await server.start()
-        loops = [readiness.run, lambda: sweep(state), *streams.loops]
+        loops = [readiness.run, lambda: sweep(settings, state, streams.dead_letters), *streams.loops]
         loops += [writer.run] if writer is not None else []
         loops += [rule.run] if rule is not None else []
         loops += [watch.run] if settings.drift.enabled else []
