@@ -205,7 +205,7 @@ class Line:
             settings=settings or ApiSettings(port=0), events=self.events, evidence=self.evidence, ledger=self.ledger,
             jobs=self.jobs, inspector=self.inspector, narrator=self.narrator, calibrator=self.calibrator,
             recalibrator=self.recalibrator, directory=self.directory, feed=self.feed, readiness=self.readiness,
-            heartbeat_s=heartbeat_s,
+            max_image_bytes=1 << 20, heartbeat_s=heartbeat_s,
         )  # fmt: skip
         self.exits.push_async_callback(server.stop)
         await server.start()

@@ -1,6 +1,7 @@
 """Structured logs: readable lines on a terminal, JSON lines for a collector. Always on stderr."""
 
 import logging
+import re
 import sys
 
 import structlog
@@ -34,3 +35,12 @@ def configure_logs(settings: Settings) -> None:
     )
     if level > logging.DEBUG:  # of a lost connection our adapters tell once; the driver tells every try
         logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+def masked(address: str) -> str:
+    """The address without user, password and values such as `password=…`, for logs and errors.
+
+    A password may hold `/` or `@`, so all up to the last `@` is hidden: of an address with an `@` in its path that is more
+    than needed, never less.
+    """
+    return re.sub(r"(?i)(pass\w*|pwd|token)=[^&]*", r"\1=***", re.sub(r"//.*@", "//***@", address))

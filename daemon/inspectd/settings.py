@@ -7,13 +7,15 @@ package reads the environment.
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from iad_unify.catalog import EXPERT_SIZE, LARGEST_SQUARE, LEAST_SQUARE, SQUARE_STEP
 from inspectd.errors import Misconfigured
 
 Square = Annotated[int, Field(ge=LEAST_SQUARE, le=LARGEST_SQUARE, multiple_of=SQUARE_STEP)]
+#: Unset or empty is none: docker-compose.yml hands a variable that is not set on as an empty one.
+PemFile = Annotated[Path | None, BeforeValidator(lambda value: value or None)]
 
 
 class Section(BaseModel):
@@ -53,7 +55,11 @@ class FrameSettings(Section):
     loop: bool = Field(False, description="Start a folder or video again when it ends.")
     limit: int = Field(0, ge=0, description="A direct source ends after so many frames; 0 means no limit.")
     max_frame_bytes: int = Field(512 * 1024, gt=0, description="Largest inline picture.")
-    max_blob_bytes: int = Field(32 * 1024 * 1024, gt=0, description="Largest picture by reference.")
+    max_blob_bytes: int = Field(
+        32 * 1024 * 1024,
+        gt=0,
+        description="Largest picture that no Kafka record holds: by reference, from a direct source, or sent to the API.",
+    )
     max_pixels: int = Field(50_000_000, gt=0, description="Largest picture, width times height.")
     blob_allow_list: tuple[str, ...] = Field((), description="fsspec URI prefixes that a frame may refer to.")
     max_in_flight: int = Field(16, gt=0, description="Frames being inspected at once.")
@@ -113,6 +119,13 @@ class DatabaseSettings(Section):
     """Events, thresholds, jobs and the ledger."""
 
     url: SecretStr = Field(SecretStr(""), description="SQLAlchemy URL; empty is SQLite under state_dir.")
+    verdict_retention_days: float = Field(
+        0.0,
+        ge=0,
+        description="Verdicts on frames older than this are removed; 0 keeps them for ever. Events stay, and so do the counts "
+        "of each camera. Not below what `drift.window_hours` and `calibrate --from-reviews` look back, nor the time that the "
+        "frames topic keeps.",
+    )
 
 
 class EvidenceSettings(Section):
@@ -123,6 +136,13 @@ class EvidenceSettings(Section):
     retention_bytes: int = Field(20 * 1024**3, gt=0, description="Beyond it the oldest pictures are removed.")
     good_frames_per_camera: int = Field(32, ge=0, description="Good frames kept per camera for edits.")
     good_frame_every_s: float = Field(5.0, ge=0, description="Least time between two kept good frames of a camera.")
+
+
+class DeadLetterSettings(Section):
+    """Frames that cannot be inspected, as a daemon without Kafka keeps them. With Kafka the topic's retention holds."""
+
+    retention_days: float = Field(30.0, gt=0, description="Letters older than this are removed.")
+    retention_bytes: int = Field(5 * 1024**3, gt=0, description="Beyond it the oldest letters are removed.")
 
 
 class ExplanationSettings(Section):
@@ -196,8 +216,8 @@ class ApiSettings(Section):
     host: str = Field("127.0.0.1", description="Address to listen on; beyond loopback a token and TLS are required.")
     port: int = Field(50051, ge=0, le=65535, description="0 takes a free port.")
     token: SecretStr = Field(SecretStr(""), description="Bearer token; required on a non-loopback host.")
-    tls_certificate: Path | None = Field(None, description="PEM chain; required on a non-loopback host.")
-    tls_key: Path | None = Field(None, description="Its private key, PEM.")
+    tls_certificate: PemFile = Field(None, description="PEM chain; required on a non-loopback host.")
+    tls_key: PemFile = Field(None, description="Its private key, PEM.")
     max_message_bytes: int = Field(64 * 1024 * 1024, gt=0, description="Largest request or answer.")
 
 
@@ -207,8 +227,8 @@ class DashboardSettings(Section):
     host: str = Field("127.0.0.1", description="Address to listen on; beyond loopback a token and TLS are required.")
     port: int = Field(8080, ge=0, le=65535, description="0 takes a free port.")
     token: SecretStr = Field(SecretStr(""), description="Bearer token or password; required on a non-loopback host.")
-    tls_certificate: Path | None = Field(None, description="PEM chain; required on a non-loopback host.")
-    tls_key: Path | None = Field(None, description="Its private key, PEM.")
+    tls_certificate: PemFile = Field(None, description="PEM chain; required on a non-loopback host.")
+    tls_key: PemFile = Field(None, description="Its private key, PEM.")
     tls_before: bool = Field(
         False, description="Plain HTTP is right: a TLS proxy, or a port published on loopback only, stands before it."
     )
@@ -239,6 +259,7 @@ class Settings(BaseSettings):
     redis: RedisSettings = RedisSettings()
     database: DatabaseSettings = DatabaseSettings()
     evidence: EvidenceSettings = EvidenceSettings()
+    dead_letters: DeadLetterSettings = DeadLetterSettings()
     explanations: ExplanationSettings = ExplanationSettings()
     confirmed: ConfirmedSettings = ConfirmedSettings()
     alerts: AlertSettings = AlertSettings()

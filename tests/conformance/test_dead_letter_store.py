@@ -61,6 +61,13 @@ async def test_letters_come_oldest_first_each_with_a_position_of_its_own(store: 
     assert len({letter.position for letter in found}) == 5
 
 
+async def test_retention_leaves_young_letters_alone(store: DeadLetterStore) -> None:
+    assert await store.sweep(datetime.now(UTC)) == 0
+    await store.put(record(), "truncated", "x")
+    assert await store.sweep(datetime.now(UTC)) == 0
+    assert len(await letters(store)) == 1
+
+
 async def test_a_record_may_come_twice(store: DeadLetterStore) -> None:
     for _ in range(2):
         await store.put(record(), "bad_format", "x")

@@ -56,6 +56,21 @@ async def test_the_later_verdict_on_a_frame_stays(ledger: SqlInspectionLedger) -
     assert (counts[Outcome.PASS], counts[Outcome.DEFECT]) == (0, 1)
 
 
+async def test_old_verdicts_go_in_several_turns_and_the_counts_stay(
+    ledger: SqlInspectionLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inspectd.inspections.sql.PRUNED_AT_ONCE", 3)
+    verdicts = [inspection(index, inspect_time=START + timedelta(days=index)) for index in range(10)]
+    for verdict in verdicts:
+        await ledger.record(verdict)
+    before = (await ledger.count(), await ledger.cameras())
+    assert await ledger.prune(START + timedelta(days=8)) == 8
+    assert await ledger.prune(START + timedelta(days=8)) == 0
+    page = await ledger.list(InspectionQuery(), 50)
+    assert [verdict.frame_id for verdict in page.items] == [verdict.frame_id for verdict in reversed(verdicts[8:])]
+    assert (await ledger.count(), await ledger.cameras()) == before
+
+
 async def test_an_unknown_frame_is_not_found(ledger: SqlInspectionLedger) -> None:
     with pytest.raises(NotFound):
         await ledger.get("nobody")

@@ -1,7 +1,10 @@
 """docker-compose.yml against the settings, the code and the other files of the deployment; no Docker engine is needed."""
 
+import asyncio
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +12,18 @@ import pytest
 from starlette.routing import Route
 from tests.commands import parse
 from tests.deploy.artefacts import DEPLOY, ROOT, compose, field_of, required_variables
+from tests.line import open_line
 
 from inspectd import __version__
 from inspectd.api.exposure import require_tls, require_token
-from inspectd.settings import KafkaSettings, RedisSettings, Settings, TritonSettings, load_settings
+from inspectd.settings import (
+    DashboardSettings,
+    KafkaSettings,
+    RedisSettings,
+    Settings,
+    TritonSettings,
+    load_settings,
+)
 from inspectd.stack import kafka, postgres, redis, triton
 from inspectd.stack.java import KAFKA_VERSION
 
@@ -58,6 +69,25 @@ def test_the_daemon_may_listen_beyond_loopback(settings: Settings) -> None:
     require_token("dashboard", settings.dashboard.host, settings.dashboard.token.get_secret_value())
     assert settings.dashboard.tls_before
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["daemon"]["ports"])
+
+
+def test_the_page_is_shown_on_other_machines_with_tls_by_variables_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = re.search(r"^DASHBOARD_ADDRESS=.*?(?=```)", (DEPLOY / "docs" / "operator.md").read_text(), re.S | re.M)
+    assert page is not None
+    variables = dict(line.split("=", 1) for line in page[0].split())
+    daemon = compose({**SECRETS, **variables})["services"]["daemon"]
+    for name, value in daemon["environment"].items():
+        monkeypatch.setenv(name, str(value))
+    shown = load_settings().dashboard
+    assert not shown.tls_before
+    require_tls("dashboard", shown.host, shown.tls_certificate)
+    certificate, key = shown.tls_certificate, shown.tls_key
+    assert certificate is not None
+    assert key is not None
+    places = [Path(str(entry).split(":")[1]) for entry in daemon["volumes"]]
+    assert certificate.parent == key.parent
+    assert key.parent in places
+    assert "0.0.0.0:8080:8080" in daemon["ports"]
 
 
 def test_the_addresses_are_services_and_the_ports_that_they_listen_on(settings: Settings) -> None:
@@ -206,6 +236,27 @@ def test_a_health_check_asks_for_a_page_that_is_served(service: str) -> None:
         assert path in _dashboard_routes()
     else:
         assert path in Path(triton.__file__).read_text()
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """As the service `certificate` makes it, with its key."""
+    subprocess.run([DEPLOY / "make-certificate", tmp_path, "daemon"], check=True, capture_output=True)
+    return tmp_path / "tls.crt", tmp_path / "tls.key"
+
+
+async def test_the_daemon_s_health_check_passes_with_and_without_tls(
+    certificate: tuple[Path, Path], tmp_path: Path
+) -> None:
+    async with open_line(tmp_path) as line:
+        for chain, key in ((None, None), certificate):
+            page = await line.dashboard(DashboardSettings(port=0, tls_certificate=chain, tls_key=key))
+            check = SERVICES["daemon"]["healthcheck"]["test"][-1].replace(":8080", f":{page.address.split(':')[-1]}")
+            given = {**os.environ, "INSPECTD_DASHBOARD__TLS_CERTIFICATE": str(chain or "")}
+            command = [sys.executable, "-c", check]
+            done = await asyncio.to_thread(subprocess.run, command, env=given, capture_output=True, check=False)
+            assert done.returncode == 0, done.stderr
+            await page.stop()
 
 
 def _dashboard_routes() -> set[str]:

@@ -48,6 +48,11 @@ def test_the_state_directory_is_the_one_that_systemd_makes(service: "configparse
     assert f"INSPECTD_STATE_DIR=%S/{service['StateDirectory']}" in service["Environment"].split()
 
 
+def test_the_unit_may_open_a_camera_of_this_machine(service: "configparser.SectionProxy") -> None:
+    assert "video" in service["SupplementaryGroups"].split()
+    assert service.get("PrivateDevices", "no") == "no"
+
+
 def test_a_wrong_setting_is_not_tried_for_ever(service: "configparser.SectionProxy", tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
     wrong.write_text("[api]\nprot = 1\n")

@@ -21,8 +21,11 @@ ADHOC = "adhoc"
 class Inspections(inspection_service_pb2_grpc.InspectionServiceServicer):
     """Inspecting one image, and reading verdicts."""
 
-    def __init__(self, *, inspector: Inspector, ledger: InspectionLedger, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, *, inspector: Inspector, ledger: InspectionLedger, max_image_bytes: int, clock: Callable[[], datetime]
+    ) -> None:
         self._inspector, self._ledger, self._clock = inspector, ledger, clock
+        self._max_image_bytes = max_image_bytes
 
     async def InspectImage(self, request: Any, context: Any) -> Any:  # noqa: N802
         """The verdict on an image."""
@@ -55,6 +58,9 @@ class Inspections(inspection_service_pb2_grpc.InspectionServiceServicer):
         )
 
     def _frame(self, request: Any) -> Frame:
+        if len(request.image) > self._max_image_bytes:
+            detail = f"the picture has {len(request.image)} bytes, above {self._max_image_bytes}"
+            raise Rejected("too_large", detail, field="image")
         camera_id = validate.optional_camera(request.camera_id) or ADHOC
         name = validate.request_id(request.request_id) or uuid.uuid4().hex
         return Frame(

@@ -84,6 +84,7 @@ class ApiServer:
         directory: CameraDirectory,
         feed: ChangeFeed,
         readiness: Readiness,
+        max_image_bytes: int,
         clock: Callable[[], datetime] = utc_now,
         heartbeat_s: float = HEARTBEAT_S,
     ) -> None:
@@ -93,7 +94,9 @@ class ApiServer:
         self._defect_events = DefectEvents(
             events=events, evidence=evidence, narrator=narrator, feed=feed, clock=clock, heartbeat_s=heartbeat_s
         )
-        self._inspections = Inspections(inspector=inspector, ledger=ledger, clock=clock)
+        self._inspections = Inspections(
+            inspector=inspector, ledger=ledger, max_image_bytes=max_image_bytes, clock=clock
+        )
         self._cameras = Cameras(directory=directory, calibrations=self._calibrations, clock=clock)
         self._augmentation = Augmentation(events=events, jobs=jobs, clock=clock)
         self._operations = Operations(jobs=jobs, calibrations=self._calibrations)

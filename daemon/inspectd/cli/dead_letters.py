@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from inspectd.deadletters.store import DeadLetter, DeadLetterStore
+    from inspectd.kafka_client import KafkaSender
 
 T = TypeVar("T")
 
@@ -182,13 +183,20 @@ def _run(work: Callable[[_Place], Awaitable[T]], state_dir: Path | None, servers
 
 @asynccontextmanager
 async def _place(settings: Settings, *, embedded: bool) -> AsyncIterator[_Place]:
-    """The broker is asked only when somebody reads its letters or sends one again."""
-    from inspectd.kafka_client import KafkaSender
+    """The broker is asked only when somebody reads its letters or sends one again; so is its client, which may be missing."""
+    sender: KafkaSender | None = None
 
-    sender = KafkaSender(settings=settings.kafka)
+    def opened() -> "KafkaSender":
+        nonlocal sender
+        if sender is None:
+            from inspectd.kafka_client import KafkaSender
+
+            sender = KafkaSender(settings=settings.kafka)
+        return sender
 
     async def resend(letter: "DeadLetter") -> None:
-        await sender.send(settings.kafka.frames_topic, letter.record.key, letter.record.value, letter.record.headers)
+        record = letter.record
+        await opened().send(settings.kafka.frames_topic, record.key, record.value, record.headers)
 
     store: DeadLetterStore
     if embedded:
@@ -198,11 +206,12 @@ async def _place(settings: Settings, *, embedded: bool) -> AsyncIterator[_Place]
     else:
         from inspectd.deadletters.kafka import KafkaDeadLetterStore
 
-        store = KafkaDeadLetterStore(settings=settings.kafka, sender=sender)
+        store = KafkaDeadLetterStore(settings=settings.kafka, sender=opened())
     try:
         yield _Place(store, resend)
     finally:
-        await sender.close()
+        if sender is not None:
+            await sender.close()
 
 
 async def _matching(store: "DeadLetterStore", reason: str, camera: str) -> "AsyncGenerator[DeadLetter, None]":

@@ -57,11 +57,13 @@ def _given(**values: Any) -> dict[str, Any]:
 async def _serve(settings: Settings) -> None:
     import structlog
 
+    from inspectd.logs import masked
     from inspectd.wiring import open_daemon
 
     log = structlog.get_logger("inspectd")
     async with open_daemon(settings) as daemon:
-        log.info("running", source=settings.frames.source, grpc=daemon.api_address, dashboard=daemon.dashboard_address)
+        source = masked(settings.frames.source)
+        log.info("running", source=source, grpc=daemon.api_address, dashboard=daemon.dashboard_address)
         running = asyncio.create_task(daemon.run(explain_to_the_end=settings.frames.source != "kafka"))
         stop_on_signals(running)
         with contextlib.suppress(asyncio.CancelledError):

@@ -1,5 +1,6 @@
 """Messages of the API as rows and lines for a terminal. Texts are data: nothing in them is read as markup."""
 
+from datetime import UTC
 from typing import Any
 
 import typer
@@ -22,7 +23,7 @@ def clock(message: Any, field: str) -> str:
     """A time field in this machine's zone, or a dash."""
     if not message.HasField(field):
         return "–"
-    return str(getattr(message, field).ToDatetime().astimezone().strftime("%Y-%m-%d %H:%M:%S"))
+    return str(getattr(message, field).ToDatetime(tzinfo=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S"))
 
 
 def defect_type(event: Any) -> str:

@@ -4,9 +4,10 @@ import asyncio
 import base64
 import json
 import os
+import re
 import uuid
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ from inspectd.deadletters.store import DeadLetter
 from inspectd.errors import Misconfigured, Unavailable
 from inspectd.evidence.atomic import write_atomically
 from inspectd.frames.source import FrameRecord
+from inspectd.settings import DeadLetterSettings
 
 log = structlog.get_logger(__name__)
 
 _SUFFIX = ".letter"
+#: How a letter's name begins: the time of the refusal, so that names sort by age.
+_TIME = "%Y%m%dT%H%M%S%f"
+_NAME = re.compile(r"(\d{8}T\d{12})-[0-9a-f]{8}\.letter")
 
 
 def _now() -> datetime:
@@ -29,8 +34,10 @@ def _now() -> datetime:
 class FileDeadLetterStore:
     """The letters of one directory, which is made when the first one comes. Their position is the file's name."""
 
-    def __init__(self, *, folder: Path, clock: Callable[[], datetime] = _now) -> None:
-        self._folder, self._clock = folder, clock
+    def __init__(
+        self, *, folder: Path, settings: DeadLetterSettings | None = None, clock: Callable[[], datetime] = _now
+    ) -> None:
+        self._folder, self._settings, self._clock = folder, settings or DeadLetterSettings(), clock
 
     async def open(self) -> None:
         """Raises Misconfigured when the directory cannot be made."""
@@ -43,7 +50,7 @@ class FileDeadLetterStore:
     async def put(self, record: FrameRecord, reason: str, detail: str) -> None:
         """See the port."""
         time = self._clock()
-        name = f"{time.astimezone(UTC):%Y%m%dT%H%M%S%f}-{uuid.uuid4().hex[:8]}{_SUFFIX}"
+        name = f"{time.astimezone(UTC):{_TIME}}-{uuid.uuid4().hex[:8]}{_SUFFIX}"
         data = encode(DeadLetter(record, reason, detail, name, time))
         try:
             await asyncio.to_thread(write_atomically, str(self._folder / name), data)
@@ -57,8 +64,27 @@ class FileDeadLetterStore:
             if letter is not None:
                 yield letter
 
+    async def sweep(self, now: datetime) -> int:
+        """See the port. Other files stay."""
+        try:
+            return await asyncio.to_thread(self._sweep, now)
+        except OSError as error:
+            raise Unavailable(f"old dead letters cannot be removed: {error}") from error
+
     async def close(self) -> None:
         """Nothing is held open."""
+
+    def _sweep(self, now: datetime) -> int:
+        """Those that are too old, then the oldest until the rest fits."""
+        oldest_kept = f"{(now - timedelta(days=self._settings.retention_days)).astimezone(UTC):{_TIME}}"
+        sizes = {name: (self._folder / name).stat().st_size for name in self._names() if _NAME.fullmatch(name)}
+        total, gone = sum(sizes.values()), 0
+        for name in sorted(sizes):
+            if name >= oldest_kept and total <= self._settings.retention_bytes:
+                break
+            (self._folder / name).unlink(missing_ok=True)
+            total, gone = total - sizes[name], gone + 1
+        return gone
 
     def _names(self) -> list[str]:
         try:

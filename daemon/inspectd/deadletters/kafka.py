@@ -81,6 +81,10 @@ class KafkaDeadLetterStore:
         finally:
             await asyncio.to_thread(reader.close)
 
+    async def sweep(self, now: datetime) -> int:
+        """See the port. The broker applies the topic's retention."""
+        return 0
+
     async def close(self) -> None:
         """The connection belongs to the sender."""
 

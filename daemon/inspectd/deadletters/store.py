@@ -20,10 +20,13 @@ class DeadLetter:
 
 
 class DeadLetterStore(Protocol):
-    """Append only. Records may repeat after a restart."""
+    """Append only, but for retention. Records may repeat after a restart."""
 
     async def put(self, record: FrameRecord, reason: str, detail: str) -> None:
         """Keeps a record; returns when it is safe. Raises Unavailable."""
 
     def read(self) -> AsyncIterator[DeadLetter]:
         """Every dead letter kept now, oldest first. Raises Unavailable."""
+
+    async def sweep(self, now: datetime) -> int:
+        """Applies retention, unless the store does so by itself; returns how many letters went. Raises Unavailable."""

@@ -1,7 +1,6 @@
 """A live camera: RTSP or a USB device, through OpenCV, connected again whenever it goes away."""
 
 import os
-import re
 import threading
 from datetime import UTC, datetime
 from itertools import chain
@@ -11,6 +10,7 @@ import structlog
 
 from inspectd.frames.identity import new_boot_id, sequence_id
 from inspectd.frames.shot import Pace, Shot, encode_jpeg
+from inspectd.logs import masked
 
 log = structlog.get_logger(__name__)
 
@@ -89,8 +89,3 @@ class CameraShots:
             return capture
         capture.release()
         return None
-
-
-def masked(address: str) -> str:
-    """The address without its password, for logs."""
-    return re.sub(r"//[^/@]*@", "//***@", address)

@@ -12,6 +12,7 @@ from inspectd.frames.labels import Labels
 from inspectd.frames.shot import Shots
 from inspectd.frames.simulated import SimulatedShots
 from inspectd.frames.video import VideoShots
+from inspectd.logs import masked
 from inspectd.settings import FrameSettings
 
 #: How many cameras `simulated` means.
@@ -52,7 +53,7 @@ def open_shots(source: str, *, loop: bool = False, rate: float = 0.0, boot: str 
         return VideoShots(file=Path(place), loop=loop, boot=boot, max_bytes=max_bytes)
     if (kind in ("rtsp", "rtsps") and place.startswith("//")) or (kind == "usb" and place.isdecimal()):
         return CameraShots(address=source, rate=rate, boot=boot, max_bytes=max_bytes)
-    raise Misconfigured("frames.source", f"{source!r} is not a source", _MEND)
+    raise Misconfigured("frames.source", f"{masked(source)!r} is not a source", _MEND)
 
 
 def _simulated(settings: FrameSettings, labels: Labels, boot: str) -> list[Feed]:

@@ -1,6 +1,7 @@
 """The pictures of a folder, in the order of their names, byte for byte."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class FolderShots:
         self._folder, self._loop, self._closed, self._number = folder.expanduser(), loop, False, 0
         self._files = _pictures(self._folder)
         self._stable = not loop
-        place = hashlib.sha256(str(self._folder.resolve()).encode()).hexdigest()[:12]
+        place = hashlib.sha256(os.fsencode(self._folder.resolve())).hexdigest()[:12]
         self.boot = boot or (f"folder-{place}" if self._stable else new_boot_id())
 
     @property

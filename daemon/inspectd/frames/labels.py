@@ -1,11 +1,14 @@
 """What a shot's part is called: from flags, from the file's name, or from a manifest. Knows no pixels."""
 
 import csv
+import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from inspectd.errors import Misconfigured
+from inspectd.frames.codec import MAX_TEXT_BYTES
 from inspectd.frames.shot import Shot
 
 _FIELDS = ("part_id", "lot", "recipe", "view")
@@ -34,10 +37,10 @@ class Labels:
         """A shot that the manifest does not name keeps the fixed label."""
         fixed = self._fixed
         row = (self._manifest or {}).get(shot.name) or (self._manifest or {}).get(PurePosixPath(shot.name).name)
-        part_id = PurePosixPath(shot.name).stem if self._from_names and shot.name else fixed.part_id
+        part_id = name_text(PurePosixPath(shot.name).stem) if self._from_names and shot.name else fixed.part_id
         attributes = {**fixed.attributes, **shot.attributes, **(row.attributes if row else {})}
         if shot.name:
-            attributes.setdefault("file", shot.name)
+            attributes.setdefault("file", name_text(shot.name))
         return Label(
             part_id=(row.part_id if row else "") or part_id,
             lot=(row.lot if row else "") or fixed.lot,
@@ -45,6 +48,16 @@ class Labels:
             view=(row.view if row else "") or fixed.view,
             attributes=attributes,
         )
+
+
+def name_text(name: str) -> str:
+    """A file's name as a frame may carry it: no good picture is refused for its name.
+
+    Bytes that are not UTF-8 are written in hexadecimal, so that two names stay two; of a long path the end is kept.
+    """
+    text = os.fsencode(name).decode("utf-8", "backslashreplace")
+    text = re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\x{ord(found[0]):02x}", text)
+    return text.encode()[-MAX_TEXT_BYTES:].decode("utf-8", "ignore")
 
 
 def read_manifest(file: Path) -> dict[str, Label]:

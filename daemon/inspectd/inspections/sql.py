@@ -3,9 +3,10 @@
 import asyncio
 import dataclasses
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, delete, or_, select
 
 from inspectd.database import paging
 from inspectd.database.dialects import insert_into
@@ -18,6 +19,8 @@ from inspectd.records import Inspection, Outcome, Page
 
 #: Verdicts in one transaction.
 MAX_BATCH = 500
+#: Old verdicts removed in one transaction, so that new ones never wait long for their turn.
+PRUNED_AT_ONCE = 2000
 
 _COLUMNS = tuple(field.name for field in dataclasses.fields(Inspection))
 
@@ -82,6 +85,13 @@ class SqlInspectionLedger:
         if isinstance(error, asyncio.CancelledError):
             raise error
 
+    async def prune(self, before: datetime) -> int:
+        """Removes verdicts with an earlier `inspect_time`; counts stay. Returns how many went. Raises Unavailable."""
+        gone = 0
+        while (now := await self._database.write(lambda connection: _prune(connection, before))) > 0:
+            gone += now
+        return gone
+
     async def get(self, frame_id: str) -> Inspection:
         """See the port."""
         statement = select(inspections).where(inspections.c.frame_id == frame_id)
@@ -141,6 +151,16 @@ def _write(connection: Connection, batch: Mapping[str, Inspection]) -> None:
     connection.execute(upsert, [_row(item) for item in fresh])
     replaced = [old[item.frame_id] for item in fresh if item.frame_id in old]
     add_counts(connection, fresh, [(row.camera_id, Outcome(row.outcome)) for row in replaced])
+
+
+def _prune(connection: Connection, before: datetime) -> int:
+    oldest = (
+        select(inspections.c.frame_id)
+        .where(inspections.c.inspect_time < before)
+        .order_by(inspections.c.inspect_time, inspections.c.frame_id)
+        .limit(PRUNED_AT_ONCE)
+    )
+    return connection.execute(delete(inspections).where(inspections.c.frame_id.in_(oldest))).rowcount
 
 
 def _row(inspection: Inspection) -> dict[str, Any]:

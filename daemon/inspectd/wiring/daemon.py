@@ -171,6 +171,7 @@ async def open_daemon(
             directory=directory,
             feed=feed,
             readiness=readiness,
+            max_image_bytes=settings.frames.max_blob_bytes,
         )
         dashboard = Dashboard(
             settings=settings.dashboard,
@@ -185,7 +186,7 @@ async def open_daemon(
         for server in (api, dashboard):
             stack.push_async_callback(server.stop)
             await server.start()
-        loops = [readiness.run, lambda: sweep(state), *streams.loops]
+        loops = [readiness.run, lambda: sweep(settings, state, streams.dead_letters), *streams.loops]
         loops += [writer.run] if writer is not None else []
         loops += [rule.run] if rule is not None else []
         loops += [watch.run] if settings.drift.enabled else []

@@ -1,15 +1,17 @@
 """What the daemon keeps: opened here, closed by the caller's stack."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
 from inspectd.augmentation.sql import SqlJobStore
 from inspectd.confirmed.sql import SqlConfirmedStore
 from inspectd.database.engine import Database, open_database
+from inspectd.deadletters.store import DeadLetterStore
 from inspectd.errors import Misconfigured, Unavailable
 from inspectd.events.sql import SqlEventStore
 from inspectd.evidence.files import FileEvidenceStore
@@ -20,7 +22,7 @@ from inspectd.thresholds.sql_scores import SqlScoreHistory
 
 log = structlog.get_logger(__name__)
 
-#: How often retention is applied to the kept pictures, in seconds.
+#: How often retention is applied to what is kept, in seconds.
 SWEEP_EVERY_S = 600.0
 #: Changes that a watcher may resume from; older ones answer OUT_OF_RANGE.
 CHANGES_KEPT = 100_000
@@ -72,14 +74,29 @@ async def open_state(settings: Settings, stack: AsyncExitStack) -> State:
     )
 
 
-async def sweep(state: State) -> None:
-    """Applies retention, until cancelled."""
+async def sweep(settings: Settings, state: State, dead_letters: DeadLetterStore) -> None:
+    """Applies retention, until cancelled. What one store fails to do holds up no other."""
     while True:
-        try:
-            gone = await state.evidence.sweep(now())
-            forgotten = await state.events.prune(CHANGES_KEPT)
-            if gone or forgotten:
-                log.info("retention applied", pictures=gone, changes=forgotten)
-        except Unavailable as error:
-            log.warning("retention could not be applied", error=str(error))
+        gone = {}
+        for what, apply in _rules(settings, state, dead_letters).items():
+            try:
+                gone[what] = await apply(now())
+            except Unavailable as error:
+                log.warning("retention could not be applied", what=what, error=str(error))
+        if any(gone.values()):
+            log.info("retention applied", **gone)
         await asyncio.sleep(SWEEP_EVERY_S)
+
+
+def _rules(
+    settings: Settings, state: State, dead_letters: DeadLetterStore
+) -> dict[str, Callable[[datetime], Awaitable[int]]]:
+    rules: dict[str, Callable[[datetime], Awaitable[int]]] = {
+        "pictures": state.evidence.sweep,
+        "changes": lambda time: state.events.prune(CHANGES_KEPT),
+        "dead_letters": dead_letters.sweep,
+    }
+    if settings.database.verdict_retention_days:
+        age = timedelta(days=settings.database.verdict_retention_days)
+        rules["verdicts"] = lambda time: state.ledger.prune(time - age)
+    return rules

@@ -91,7 +91,7 @@ async def open_streams(
     if settings.frames.source != "kafka" or source is not None:
         from inspectd.frames.direct import open_direct_source
 
-        dead_letters = FileDeadLetterStore(folder=settings.state / "dead-letters")
+        dead_letters = FileDeadLetterStore(folder=settings.state / "dead-letters", settings=settings.dead_letters)
         await dead_letters.open()
         direct = source or open_direct_source(settings.frames, drops.note)
         probes = {"frames": _ready(direct)}

@@ -63,6 +63,7 @@ async def test_a_recorded_picture_goes_the_whole_way_once_however_often_it_is_se
         (service.InspectImageRequest(), "EMPTY", "image"),
         (service.InspectImageRequest(image=b"GIF89a"), "UNSUPPORTED_FORMAT", "image"),
         (service.InspectImageRequest(image=BAD[:-30]), "TRUNCATED", "image"),
+        (service.InspectImageRequest(image=BAD + bytes(1 << 20)), "TOO_LARGE", "image"),
         (service.InspectImageRequest(image=BAD, camera_id="a b"), "BAD_CAMERA_ID", "camera_id"),
         (service.InspectImageRequest(image=BAD, camera_id="x" * 129), "BAD_CAMERA_ID", "camera_id"),
         (service.InspectImageRequest(image=BAD, part_id="x" * 257), "TOO_LONG", "part_id"),

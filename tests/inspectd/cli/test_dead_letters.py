@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,6 +66,21 @@ def listed(command: Command, *words: str) -> list[dict[str, object]]:
     result = command("list", "--json", *words)
     assert result.exit_code == 0, result.output
     return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_letters_of_an_embedded_daemon_are_read_without_the_kafka_client(
+    app: typer.Typer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(_file_letters(tmp_path))
+    monkeypatch.setitem(sys.modules, "kafka", None)  # as without `pip install 'inspectd[stack]'`
+    monkeypatch.delitem(sys.modules, "inspectd.kafka_client")
+    words = ["dead-letters", "list", "--json", "--state-dir", str(tmp_path)]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.output
+    assert len(result.stdout.splitlines()) == 3
+    result = CliRunner().invoke(app, ["dead-letters", "replay", "--all", *words[3:]])
+    assert result.exit_code == 2
+    assert "the Kafka client is not installed" in result.output
 
 
 def test_letters_are_listed_oldest_first(command: Command) -> None:

@@ -1,5 +1,6 @@
 """The page in a real browser."""
 
+import asyncio
 import re
 from dataclasses import replace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 from tests.line import GOOD, GREY, Line, picture
 
-from inspectd.records import Explanation, ExplanationState, Origin, ReviewState
+from inspectd.records import DefectEvent, Explanation, ExplanationState, Neighbour, Origin, Review, ReviewState
 from inspectd.settings import DashboardSettings
 
 pytestmark = pytest.mark.service("chromium")
@@ -116,6 +117,120 @@ async def test_an_event_is_opened_asked_and_decided_by_keyboard(line: Line, chro
     await page.keyboard.press("Escape")
     await expect(page.locator(".card")).to_have_count(2)
     assert page.problems == []
+
+
+async def test_a_page_that_stays_open_does_not_grow(line: Line, chromium: Any) -> None:
+    from playwright.async_api import expect
+
+    async def smaller(route: Any) -> None:
+        """The page's program with room for two cards, and with what it knows laid open."""
+        text = await (await route.fetch()).text()
+        for old, new in (
+            ("MOST_CARDS = 240", "MOST_CARDS = 2"),
+            ("events = new Map", "events = window.known = new Map"),
+        ):
+            assert old in text
+            text = text.replace(old, new)
+        await route.fulfill(body=text, content_type="text/javascript")
+
+    server = await line.dashboard()
+    page = await chromium.new_page()
+    await page.route("**/main.js*", smaller)
+    await page.goto(server.address)
+    await expect(page.locator("#link")).to_have_text("live")
+    for number in range(9):
+        last = await line.defect(number)
+    await expect(page.locator(".card").first).to_have_attribute("data-id", last.event_id)
+    await expect(page.locator(".card")).to_have_count(2)
+    assert await page.evaluate("known.size") <= 4
+
+
+class Held:
+    """An answer of the daemon that does not come until it is let go."""
+
+    def __init__(self) -> None:
+        self.asked, self._go = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, route: Any) -> None:
+        self.asked.set()
+        await self._go.wait()
+        await route.continue_()
+
+    def let_go(self) -> None:
+        self._go.set()
+
+
+async def seen_and_unseen(line: Line) -> tuple[DefectEvent, DefectEvent]:
+    """Two events, of which the first was acknowledged, cites the other one, and is alone in a list of acknowledged ones."""
+    unseen, seen = await line.defect(1, camera="cam-2"), await line.defect(2)
+    words = Explanation(
+        ExplanationState.READY, "A scratch.", Origin.MODEL_VERIFIED, 1, "m",
+        neighbours=(Neighbour(1, unseen.event_id, 1, "scratch", 0.95),),
+    )  # fmt: skip
+    acknowledged = Review(ReviewState.ACKNOWLEDGED)
+    await line.events.revise(seen.event_id, lambda e: replace(e, explanation=words, review=acknowledged))
+    return await line.events.get(seen.event_id), unseen
+
+
+async def test_after_next_a_decision_falls_on_the_next_event_or_on_none(line: Line, chromium: Any) -> None:
+    from playwright.async_api import expect
+
+    seen, unseen = await seen_and_unseen(line)
+    page = await open_page(line, chromium, "/?state=acknowledged")
+    listing, opening = Held(), Held()
+    await page.route(re.compile("/api/events[?].*state=unreviewed"), listing)
+    await page.route(f"**/api/events/{unseen.event_id}", opening)
+    await page.locator(".card").click()
+    await expect(page.locator("#detail-kicker .camera")).to_have_text("cam-1")
+    await page.keyboard.press("n")
+    await listing.asked.wait()
+    await page.keyboard.press("r")
+    await expect(page.locator("#toast")).to_contain_text("the next event is not here yet")
+    listing.let_go()
+    await opening.asked.wait()
+    await expect(page).to_have_url(re.compile(unseen.event_id))
+    await expect(page.locator("#detail-kicker .camera")).to_have_text("cam-2")
+    await page.keyboard.press("c")
+    await expect(page.locator("#decision")).to_contain_text("Confirmed")
+    opening.let_go()
+    assert (await line.events.get(unseen.event_id)).review.state is ReviewState.CONFIRMED
+    assert (await line.events.get(seen.event_id)).revision == seen.revision
+    assert page.problems == []
+
+
+async def test_while_an_event_is_fetched_the_one_before_is_neither_shown_nor_decided(line: Line, chromium: Any) -> None:
+    from playwright.async_api import expect
+
+    seen, unseen = await seen_and_unseen(line)
+    page = await open_page(line, chromium, "/?state=acknowledged")
+    opening = Held()
+    await page.route(f"**/api/events/{unseen.event_id}", opening)
+    await page.locator(".card").click()
+    await page.locator(".neighbours summary").click()
+    await page.locator(".neighbours a").click()
+    await opening.asked.wait()
+    await expect(page.locator("#detail-title")).to_be_hidden()
+    await page.keyboard.press("r")
+    opening.let_go()
+    await expect(page.locator("#detail-kicker .camera")).to_have_text("cam-2")
+    await expect(page.locator("#decision")).to_have_text("To review")
+    for event in (seen, unseen):
+        assert (await line.events.get(event.event_id)).revision == event.revision
+    assert page.problems == []
+
+
+async def test_an_event_that_cannot_be_fetched_leads_back_to_the_list(line: Line, chromium: Any) -> None:
+    from playwright.async_api import expect
+
+    seen, unseen = await seen_and_unseen(line)
+    page = await open_page(line, chromium, "/?state=acknowledged")
+    await page.route(f"**/api/events/{unseen.event_id}", lambda route: route.abort())
+    await page.locator(".card").click()
+    await page.locator(".neighbours summary").click()
+    await page.locator(".neighbours a").click()
+    await expect(page.locator("#toast")).to_contain_text("The daemon cannot be reached.")
+    await expect(page.locator(f'.card[data-id="{seen.event_id}"]')).to_be_visible()
+    await expect(page).to_have_url(re.compile(r"/\?state=acknowledged$"))
 
 
 async def test_an_event_opens_by_its_address_and_the_list_filters(line: Line, chromium: Any) -> None:

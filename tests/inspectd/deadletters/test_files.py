@@ -1,12 +1,16 @@
 import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.conformance.samples import record
 
-from inspectd.deadletters.files import FileDeadLetterStore
+from inspectd.deadletters.files import FileDeadLetterStore, encode
 from inspectd.errors import Misconfigured, Unavailable
 from inspectd.evidence import atomic
+from inspectd.settings import DeadLetterSettings
+
+NOW = datetime(2026, 3, 1, 6, tzinfo=UTC)
 
 
 async def test_files_that_are_no_letters_are_passed_over(tmp_path: Path) -> None:
@@ -49,3 +53,29 @@ async def test_the_position_is_the_files_name(tmp_path: Path) -> None:
     await store.put(record(), "truncated", "x")
     (letter,) = [letter async for letter in store.read()]
     assert (tmp_path / letter.position).is_file()
+
+
+async def filled(folder: Path, settings: DeadLetterSettings) -> FileDeadLetterStore:
+    """A letter of a day for five days before NOW, the newest of that moment, and a file that is no letter."""
+    days = iter(range(4, -1, -1))
+    store = FileDeadLetterStore(folder=folder, settings=settings, clock=lambda: NOW - timedelta(days=next(days)))
+    for offset in range(5):
+        await store.put(record(offset=offset, value=bytes(1000)), "truncated", "x")
+    (folder / "00.letter").write_bytes(bytes(5000))
+    return store
+
+
+async def test_retention_removes_letters_by_age_oldest_first_and_nothing_else(tmp_path: Path) -> None:
+    store = await filled(tmp_path, DeadLetterSettings(retention_days=2.5))
+    assert await store.sweep(NOW) == 2
+    assert [letter.record.offset async for letter in store.read()] == [2, 3, 4]
+    assert await store.sweep(NOW) == 0
+    assert (tmp_path / "00.letter").exists()
+
+
+async def test_retention_removes_letters_by_bytes_oldest_first(tmp_path: Path) -> None:
+    store = await filled(tmp_path, DeadLetterSettings())
+    size = max([len(encode(letter)) async for letter in store.read()])
+    fitting = FileDeadLetterStore(folder=tmp_path, settings=DeadLetterSettings(retention_bytes=2 * size))
+    assert await fitting.sweep(NOW) == 3
+    assert [letter.record.offset async for letter in store.read()] == [3, 4]

@@ -1,6 +1,7 @@
 """Frames without Kafka: files wait and end, cameras drop the oldest and say so."""
 
 import asyncio
+import os
 import threading
 from pathlib import Path
 
@@ -66,6 +67,21 @@ async def test_a_folder_is_read_to_its_end_and_the_same_again_after_a_restart(tm
         assert not source.ready
     assert len(set(runs[0])) == 40
     assert runs[0] == runs[1]
+
+
+async def test_a_picture_is_inspected_whatever_its_file_is_called(tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    deep = folder / Path(*["a-rather-long-name-of-a-folder"] * 10)
+    deep.mkdir(parents=True)
+    for file in (folder / os.fsdecode(b"n\xe4chste.jpg"), folder / "two\nlines.jpg", deep / "part.jpg"):
+        file.write_bytes(jpeg())
+    shots = FolderShots(folder=folder)
+    source = DirectFrameSource(feeds=[Feed("cam", shots, labels=Labels(parts_from_names=True))])
+    await source.open()
+    frames = [read_record(record, FrameSettings(), None) for record in await everything(source)]  # type: ignore[arg-type]
+    await source.close()
+    assert {frame.part_id for frame in frames} == {"n\\xe4chste", "two\\x0alines", "part"}
+    assert frames[0].attributes["file"].endswith("a-rather-long-name-of-a-folder/part.jpg")
 
 
 async def test_a_file_waits_for_acknowledgements_and_drops_nothing(tmp_path: Path) -> None:

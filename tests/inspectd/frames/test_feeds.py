@@ -28,6 +28,11 @@ def test_what_is_no_source_is_told_with_an_example(address: str) -> None:
         open_shots(address)
 
 
+def test_the_password_of_what_is_no_source_is_not_shown() -> None:
+    with pytest.raises(Misconfigured, match=r"'http://\*\*\*@10\.0\.0\.7/x' is not a source"):
+        open_shots("http://user:secret@10.0.0.7/x")
+
+
 def test_simulated_is_three_cameras_with_drawn_parts() -> None:
     feeds = open_feeds(FrameSettings(source="simulated", camera="demo", rate=4), Labels(), boot="b")
     assert [feed.camera_id for feed in feeds] == ["demo-1", "demo-2", "demo-3"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from inspectd.errors import Misconfigured
-from inspectd.frames.labels import Label, Labels, read_manifest
+from inspectd.frames.labels import Label, Labels, name_text, read_manifest
 from inspectd.frames.shot import Shot
 
 
@@ -23,6 +23,22 @@ def test_the_name_can_be_the_part() -> None:
     labels = Labels(fixed=Label(part_id="P"), parts_from_names=True)
     assert labels.of(shot()).part_id == "part-7"
     assert labels.of(shot("")).part_id == "P"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("größe/部品-7.png", "größe/部品-7.png"),
+        ("caf\udce9.png", "caf\\xe9.png"),
+        ("two\nlines\t.png", "two\\x0alines\\x09.png"),
+        ("a/" * 200 + "part-7.png", ("a/" * 200 + "part-7.png")[-256:]),
+        ("x" + "é" * 127 + "ab", "é" * 127 + "ab"),
+        ("é" * 128 + "a", "é" * 127 + "a"),  # the cut falls into a character
+    ],
+)
+def test_a_name_becomes_text_that_every_frame_may_carry(name: str, text: str) -> None:
+    assert name_text(name) == text
+    assert len(text.encode()) <= 256
 
 
 def test_a_manifest_goes_before_names_and_flags(tmp_path: Path) -> None:

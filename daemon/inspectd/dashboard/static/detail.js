@@ -34,14 +34,17 @@ export class Detail {
     const other = !this.event || this.event.id !== event.id;
     const repaint = other || this.event.model_version !== event.model_version;
     this.event = event;
+    byId("detail").classList.remove("waiting");
     if (other) this.forget();
     if (repaint) this.paint();
     if (other || !this.typed) this.offerType();
     this.tell();
   }
 
+  // Nothing is open: what is on the page of the event before is neither seen nor reached.
   hide() {
     this.event = null;
+    byId("detail").classList.add("waiting");
     this.forget();
   }
 

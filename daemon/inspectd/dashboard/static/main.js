@@ -13,12 +13,14 @@ const MOST_CARDS = 240;
 const UNDO_MS = 12000;
 
 const filter = { camera: "", state: "" };
-const events = new Map(); // every event that the page knows, newest revision
+const events = new Map(); // the newest revision of every event that the page shows, and of some that it has shown
 let nextPage = "";
 let trimmed = false; // whether cards were let go at the end, so that `nextPage` no longer continues the grid
 let loading = 0;
 let scrolled = 0; // where the grid was when an event was opened
 let place = 0; // of the opened event in the grid
+let moves = 0; // how often something was opened: an answer that comes later than the next move opens nothing
+let seeking = -1; // the move since which the next event to review is being fetched
 let undo = null;
 
 const grid = new Grid();
@@ -66,6 +68,13 @@ function remember(event) {
   if (!known || known.revision <= event.revision) events.set(event.id, event);
 }
 
+// A page that stays open for weeks keeps what it shows, and no more.
+function forget() {
+  for (const id of events.keys()) {
+    if (!grid.has(id) && !(detail.open && detail.event.id === id)) events.delete(id);
+  }
+}
+
 function onChange(event) {
   const known = events.get(event.id);
   if (known && known.revision > event.revision) return;
@@ -77,6 +86,7 @@ function onChange(event) {
     trimmed = true;
   }
   if (detail.open && detail.event.id === event.id) detail.show(event);
+  if (events.size > grid.size + MOST_CARDS) forget();
   settle();
 }
 
@@ -120,6 +130,7 @@ function connection(state) {
 // --- one event ---
 
 async function route() {
+  const mine = ++moves;
   const match = location.pathname.match(/^\/events\/([^/]+)$/);
   if (!match) return showList();
   const id = decodeURIComponent(match[1]);
@@ -129,12 +140,12 @@ async function route() {
   byId("detail").hidden = false;
   window.scrollTo(0, 0);
   if (events.has(id)) detail.show(events.get(id));
+  else detail.hide(); // or a decision would fall on the event before
   try {
-    const event = await getEvent(id);
-    remember(event);
-    if (location.pathname === `/events/${match[1]}`) detail.show(events.get(id));
+    remember(await getEvent(id));
+    if (mine === moves) detail.show(events.get(id));
   } catch (error) {
-    if (!detail.open) {
+    if (mine === moves && !detail.open) {
       toast(error.message);
       go("/");
     }
@@ -169,12 +180,22 @@ function step(by) {
 }
 
 async function nextToReview() {
+  if (seeking === moves) return;
   const here = detail.event && detail.event.id;
   const shown = grid.ids().map((id) => events.get(id));
   let target = shown.find((event) => event.review.state === "unreviewed" && event.id !== here);
   if (!target) {
-    const page = await listEvents({ camera: filter.camera, state: "unreviewed", size: 2 }).catch(() => ({ events: [] }));
-    target = page.events.find((event) => event.id !== here);
+    const mine = (seeking = moves);
+    try {
+      const page = await listEvents({ camera: filter.camera, state: "unreviewed", size: 2 });
+      target = page.events.find((event) => event.id !== here);
+    } catch (error) {
+      return toast(error.message);
+    } finally {
+      if (seeking === mine) seeking = -1;
+    }
+    if (mine !== moves) return;
+    if (target) remember(target);
   }
   if (target) go(`/events/${target.id}`);
   else toast("Everything is reviewed.");
@@ -186,6 +207,8 @@ async function nextToReview() {
 let deciding = Promise.resolve();
 
 function decide(...decision) {
+  // Whoever has asked for the next event means that one, and has not seen it yet.
+  if (seeking === moves) return toast("Not recorded: the next event is not here yet.");
   deciding = record(...decision);
   return deciding;
 }
@@ -258,7 +281,7 @@ document.addEventListener("keydown", (press) => {
   const field = press.target.closest("input, select, textarea");
   if (press.key === "Escape") {
     if (field) field.blur();
-    else if (detail.open) go("/");
+    else if (!byId("detail").hidden) go("/");
     return;
   }
   if (field) return;
