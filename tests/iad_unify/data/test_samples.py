@@ -53,6 +53,14 @@ def test_a_row_with_boxes_is_defective_and_its_types_are_those_of_the_boxes(tmp_
     assert (none.defect_types, none.good) == (frozenset(), True)
 
 
+def test_groups_may_be_numbers_and_nought_is_one(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "c.png", "d.png"):
+        _picture(tmp_path / name)
+    rows: tuple[dict[str, object], ...] = ({"group": 0}, {"group": 0}, {"group": ""}, {"group": None})
+    _manifest(tmp_path, *({"image": f"{name}.png", **row} for name, row in zip("abcd", rows, strict=True)))
+    assert [sample.group for sample in samples.read(tmp_path)] == ["0", "0", "c.png", "d.png"]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -105,16 +113,17 @@ def test_mvtec_folders_are_read_with_their_masks(tmp_path: Path, per_product: bo
     assert {sample.product for sample in found} == {root.name}
 
 
-def test_a_manifest_beside_mvtec_folders_names_the_groups(tmp_path: Path) -> None:
+@pytest.mark.parametrize("group", ["frame-7", 0])
+def test_a_manifest_beside_mvtec_folders_names_the_groups(tmp_path: Path, group: str | int) -> None:
     _picture(tmp_path / "train" / "good" / "000.png")
     _picture(tmp_path / "test" / "crack" / "000.png")
     _picture(tmp_path / "ground_truth" / "crack" / "000_mask.png", 255)
     _manifest(
         tmp_path,
-        {"image": "test/crack/000.png", "group": "frame-7", "origin": "edit"},
-        {"image": "train/good/000.png", "group": "frame-7"},
+        {"image": "test/crack/000.png", "group": group, "origin": "edit"},
+        {"image": "train/good/000.png", "group": group},
     )
-    assert {sample.group for sample in samples.read(tmp_path)} == {"frame-7"}
+    assert {sample.group for sample in samples.read(tmp_path)} == {str(group)}
 
 
 def test_a_defective_mvtec_picture_without_a_mask_is_refused(tmp_path: Path) -> None:

@@ -54,5 +54,5 @@ def _groups(path: Path) -> dict[str, str]:
     """Groups that a manifest names; edits of one frame belong to one group."""
     if not path.is_file():
         return {}
-    found = manifest.rows(path)
-    return {str(row["image"]): str(row["group"]) for _, row in found if row.get("image") and row.get("group")}
+    named = ((row.get("image"), manifest.group(row)) for _, row in manifest.rows(path))
+    return {str(image): group for image, group in named if image and group is not None}
