@@ -3,7 +3,7 @@
 ROOT/CAMERA/train/good/0000.png             the clean frames, as they were kept
 ROOT/CAMERA/test/TYPE/0000.png              an edit
 ROOT/CAMERA/ground_truth/TYPE/0000_mask.png
-ROOT/CAMERA/manifest.jsonl                  one line per picture: image, mask, defect_type, group, origin
+ROOT/CAMERA/manifest.jsonl                  one line per picture: image, mask, defect_type, group, part, product, origin
 """
 
 import json
@@ -46,7 +46,15 @@ class DatasetWriter:
 
     def _add(self, image: str, mask: str | None, defect_type: str | None, origin: Mapping[str, Any]) -> None:
         # An edit belongs to the group of the clean frame that it was painted on, so that no split tears them apart.
-        line = {"image": image, "mask": mask, "defect_type": defect_type, "group": origin["clean_sha256"][:16]}
+        # Part and product are what the folders say, so that the data set is the same however it is read.
+        line = {
+            "image": image,
+            "mask": mask,
+            "defect_type": defect_type,
+            "group": origin["clean_sha256"][:16],
+            "part": image.partition("/")[0],
+            "product": self.folder.name,
+        }
         self._lines[image] = json.dumps({**line, "origin": dict(origin)}, sort_keys=True)
         _write_whole(self.folder / "manifest.jsonl", "".join(text + "\n" for text in self._lines.values()).encode())
 

@@ -16,11 +16,18 @@ from typing import Any
 from iad_unify.data.samples import PARTS, Box, DataError, Sample
 
 NAME = "manifest.jsonl"
+#: What says of a picture whether it is good, null for one that is; `group` and `part` alone say nothing of it.
+_LABELS = ("mask", "boxes", "defect_type")
 
 
 def matches(folder: Path) -> bool:
     """Whether there is a manifest."""
     return (folder / NAME).is_file()
+
+
+def tells_defects(folder: Path) -> bool:
+    """Whether there is a manifest with a row that has a mask, boxes or a type, be it null; raises DataError."""
+    return matches(folder) and any(label in row for _, row in rows(folder / NAME) for label in _LABELS)
 
 
 def read(folder: Path) -> Iterator[Sample]:
