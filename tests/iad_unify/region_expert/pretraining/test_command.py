@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModel, Dinov2Model, Dinov2WithRegistersModel
 from tests.checkpoints import write_expert
+from transformers import AutoModel, Dinov2Model, Dinov2WithRegistersModel
 from typer.testing import CliRunner
 
 from iad_unify.checkpoint import model_version, read_card, write_card
