@@ -7,7 +7,7 @@ without torch; the role's own package loads the weights.
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -131,6 +131,16 @@ def read_card(folder: Path | str) -> Card:
         raise CheckpointError(folder, "train or export it again", f"{CARD} lacks {error}") from error
     except (TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(folder, "train or export it again", f"{CARD} is damaged ({error})") from error
+
+
+def data_seen(own: Iterable[str], *origins: Path | str | None) -> tuple[str, ...]:
+    """What weights have seen that start from others: the data of the cards of `origins`, then `own`, each once.
+
+    An origin without a card (None, a hub id, a folder of somebody else's) adds nothing: what it saw is not known here.
+    Raises CheckpointError for a damaged card.
+    """
+    cards = (read_card(origin) for origin in origins if origin and (Path(origin) / CARD).is_file())
+    return tuple(dict.fromkeys((*(name for card in cards for name in card.data), *own)))
 
 
 def write_card(folder: Path | str, card: Card) -> Card:

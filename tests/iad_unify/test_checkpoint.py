@@ -65,6 +65,17 @@ def test_a_card_speaks_of_type_confidence_only_when_it_was_calibrated(folder: Pa
     assert "temperature 1.5" in (folder / checkpoint.CARD_TEXT).read_text()
 
 
+def test_weights_have_seen_what_those_have_that_they_start_from(folder: Path, tmp_path: Path) -> None:
+    checkpoint.write_card(folder, replace(CARD, data=("lot_7", "procedural")))
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    origins = (None, "", "facebook/dinov2-base", bare, folder)
+    assert checkpoint.data_seen(("procedural", "lot_8"), *origins) == ("lot_7", "procedural", "lot_8")
+    (folder / checkpoint.CARD).write_text("{}")
+    with pytest.raises(CheckpointError, match="lacks"):
+        checkpoint.data_seen(("procedural",), folder)
+
+
 def test_a_missing_checkpoint_names_its_path_and_the_mend(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"config\.json cannot be read.*iad-unify train") as caught:
         checkpoint.model_version(tmp_path)

@@ -3,7 +3,7 @@
 ROOT/CAMERA/train/good/0000.png             the clean frames, as they were kept
 ROOT/CAMERA/test/TYPE/0000.png              an edit
 ROOT/CAMERA/ground_truth/TYPE/0000_mask.png
-ROOT/CAMERA/manifest.jsonl                  one line per picture: image, mask, defect_type, group, part, origin
+ROOT/CAMERA/manifest.jsonl                  one line per picture: image, mask, defect_type, group, part, product, origin
 """
 
 import json
@@ -47,8 +47,14 @@ class DatasetWriter:
     def _add(self, image: str, mask: str | None, defect_type: str | None, origin: Mapping[str, Any]) -> None:
         # An edit belongs to the group of the clean frame that it was painted on, so that no split tears them apart.
         # All of it is for training, whatever the layout's folders are called: nothing is measured on edits.
-        line = {"image": image, "mask": mask, "defect_type": defect_type, "group": origin["clean_sha256"][:16]}
-        line["part"] = "train"
+        line = {
+            "image": image,
+            "mask": mask,
+            "defect_type": defect_type,
+            "group": origin["clean_sha256"][:16],
+            "part": "train",
+            "product": self.folder.name,
+        }
         self._lines[image] = json.dumps({**line, "origin": dict(origin)}, sort_keys=True)
         _write_whole(self.folder / "manifest.jsonl", "".join(text + "\n" for text in self._lines.values()).encode())
 

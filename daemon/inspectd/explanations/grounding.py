@@ -8,6 +8,7 @@ from iad_unify.language.claims import parse
 from iad_unify.language.detection import detect, tells
 from iad_unify.language.facts import UNCALIBRATED, Facts, RegionFact, TypeRule, fact_of_rle
 from iad_unify.language.speech import template
+from iad_unify.language.unread import unread
 from iad_unify.language.verify import check
 from iad_unify.masks import Rle
 from iad_unify.types import DEFECT_TYPES, UNKNOWN
@@ -72,8 +73,8 @@ def find_outvoted(text: str, facts: Facts, vote: Vote, language: str) -> tuple[s
 def find_contradictions(text: str, facts: Facts, question: str, language: str | None = None) -> tuple[str, ...]:
     """What the regions contradict in an answer, in words; an empty answer contradicts everything.
 
-    With a `language` it must be in that one and claim something, as an alert does; without, it may be in any that can be
-    read.
+    With a `language` it must be in that one, claim something, and have no word that cannot be read, as an alert does;
+    without, it may be in any that can be read.
     """
     if not text:
         return ("existence: says nothing, seen regions",)
@@ -81,7 +82,9 @@ def find_contradictions(text: str, facts: Facts, question: str, language: str | 
         return ("citation: cites an event of its own, none was given",)
     if language is not None and not parse(text, question=question, language=language).says_anything:
         return ("existence: claims nothing, seen regions",)
-    return tuple(str(contradiction) for contradiction in check(text, facts, question=question, language=language))
+    found = tuple(str(contradiction) for contradiction in check(text, facts, question=question, language=language))
+    beyond = unread(text, language) if language is not None else ()
+    return (*found, f"words: says {', '.join(beyond)}, of which the regions tell nothing") if beyond else found
 
 
 def template_sentence(facts: Facts, language: str) -> str:

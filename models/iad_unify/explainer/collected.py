@@ -71,8 +71,8 @@ class Collector(Spotter):
 
     def __init__(self, checkpoint: Path, threshold: float, folds: Sequence[Path]) -> None:
         super().__init__(checkpoint, threshold)
-        thresholds = [proposal_threshold(fold) for fold in folds]
-        self._folds = [(Spotter(fold, at).model, at) for fold, at in zip(folds, thresholds, strict=True)]
+        spotters = [Spotter(fold, proposal_threshold(fold)) for fold in folds]
+        self._folds = [(spotter.model, spotter.level) for spotter in spotters]
         self._held_out = held_out(folds)
 
     def covered(self, samples: Iterable[Sample]) -> list[Sample]:
@@ -91,9 +91,9 @@ class Collector(Spotter):
         drawing = Drawing(sample.product or "", rgb, rgb, defects)
         frame, raw = self.frames([drawing])[0]
         smoothed = smooth(raw, frame.letterbox, self.model.config.smoothing_px)
-        proposing, threshold = smoothed, self._threshold
+        proposing, level = smoothed, self.level
         if self._folds:
-            fold, threshold = self._folds[self._held_out[sample.group]]
+            fold, level = self._folds[self._held_out[sample.group]]
             proposing = smooth(maps(fold, frame.square[None])[0][0], frame.letterbox, fold.config.smoothing_px)
         answers = self.model.config.answers
         sighting = Sighting(
@@ -101,7 +101,7 @@ class Collector(Spotter):
             frame.letterbox.width,
             frame.letterbox.height,
             _in_order(self._oracle(drawing, frame, smoothed), answers),
-            _in_order(self._predicted(drawing, frame, proposing, threshold), answers),
+            _in_order(self._predicted(drawing, frame, proposing, level), answers),
         )
         return sighting, self.wholes([drawing])
 

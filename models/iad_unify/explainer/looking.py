@@ -16,7 +16,7 @@ from iad_unify.explainer.collected import Collector, Pictures, collect
 from iad_unify.explainer.sightings import CHUNK, Sighting, Spotter, drawn, gather, proposal_threshold
 
 #: Part of the key of kept sightings: raise it when they are drawn or looked at in another way.
-SIGHTINGS_FORMAT = 1
+SIGHTINGS_FORMAT = 2
 
 Report = Callable[[str, int, int], None]  # stage, done, of
 Looks = NDArray[np.float16]

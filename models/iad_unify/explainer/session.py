@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from iad_unify.checkpoint import Card, CheckpointError, model_version, read_card, write_card
+from iad_unify.checkpoint import Card, CheckpointError, data_seen, model_version, write_card
 from iad_unify.explainer import adapters
 from iad_unify.explainer.collected import Pictures
 from iad_unify.explainer.corpus import Corpus, sentences
@@ -64,6 +64,7 @@ class Session:
     tokenizer: PreTrainedTokenizerBase
     trainer: Trainer
     expert_version: str
+    data: tuple[str, ...]  # what the weights have seen when the run is over
 
     def checkpoint(self) -> None:
         """Keep the run's state for a later `--resume`."""
@@ -88,7 +89,7 @@ class Session:
         """Write the checkpoint, its card without figures, and the state."""
         self.checkpoint()
         full = self.order.config == "full"
-        recipe, data = self.order.recipe, _data(self.order)
+        recipe, data = self.order.recipe, self.data
         model = adapters.folded(self.model) if recipe.lora else self.model
         save(self.order.out, model, self.tokenizer, torch.bfloat16 if full else torch.float16)
         write_recipe(self.order.out, recipe)
@@ -113,11 +114,9 @@ class Session:
 
 
 def _data(order: Order) -> tuple[str, ...]:
-    """What the weights have seen, those that the run starts from included."""
-    if order.pictures is None:
-        return (PROCEDURAL,)
-    before = read_card(order.start_from).data if order.start_from else ()
-    return tuple(dict.fromkeys((*before, Path(order.pictures.folder).name)))
+    """What the weights have seen, those that the run starts from included. Raises CheckpointError."""
+    own = PROCEDURAL if order.pictures is None else Path(order.pictures.folder).name
+    return data_seen((own,), order.start_from, order.base)
 
 
 def _heads(order: Order) -> tuple[str, ...]:
@@ -129,7 +128,7 @@ def _heads(order: Order) -> tuple[str, ...]:
 
 def open_session(order: Order, schedule: Schedule, report: Report = lambda stage, done, of: None) -> Session:
     """Look at the pictures (or read what was seen before), build or resume the trainer. Raises CheckpointError, DataError."""
-    version = model_version(order.expert)
+    version, data = model_version(order.expert), _data(order)
     before = _run_before(order) if order.resume else None  # first: looking at drawings takes minutes
     words, corpus = _corpora(order, schedule.seed, report)
     torch.manual_seed(schedule.seed)
@@ -147,7 +146,7 @@ def open_session(order: Order, schedule: Schedule, report: Report = lambda stage
     trainer = Trainer(model.to(order.device), PromptWriter(tokenizer), corpus.draw, stages, whole)
     if order.resume:
         trainer.load_state(order.out / STATE)
-    return Session(order, model, tokenizer, trainer, version)
+    return Session(order, model, tokenizer, trainer, version, data)
 
 
 def _corpora(order: Order, seed: int, report: Report) -> tuple[Corpus, Corpus]:

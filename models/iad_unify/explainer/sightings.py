@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from iad_unify.catalog import EXPERT_SIZE
+from iad_unify.catalog import EXPERT_SIZE, MAX_REGIONS
 from iad_unify.checkpoint import CheckpointError, read_card
 from iad_unify.geometry import Letterbox, geometry_of_mask
 from iad_unify.masks import Rle, decode, encode, encode_window
 from iad_unify.procedural import Drawing, DrawnDefect, draw_random
 from iad_unify.region_expert import model as expert
+from iad_unify.region_expert.config import ExpertConfig
 from iad_unify.region_expert.described import Frame
-from iad_unify.region_expert.inspection import describe, maps
+from iad_unify.region_expert.inspection import Level, describe, maps
 from iad_unify.region_expert.proposals import propose, smooth
 from iad_unify.types import UNKNOWN
 
@@ -62,7 +63,7 @@ class Spotter:
             raise CheckpointError(
                 checkpoint, f"train it with size {EXPERT_SIZE}", f"its side is {self.model.config.size}"
             )
-        self._threshold, self._good_share = proposal_threshold, good_share
+        self.level, self._good_share = level_of(self.model.config, proposal_threshold), good_share
 
     def wholes(self, drawings: Sequence[Drawing]) -> NDArray[np.float16]:
         """Appearance rows [N, K, D] of each frame as one region."""
@@ -96,7 +97,7 @@ class Spotter:
             width,
             height,
             self._oracle(drawing, frame, smoothed),
-            self._predicted(drawing, frame, smoothed, self._threshold),
+            self._predicted(drawing, frame, smoothed, self.level),
         )
 
     def _oracle(self, drawing: Drawing, frame: Frame, smoothed: NDArray[np.float32]) -> Regions:
@@ -112,9 +113,9 @@ class Spotter:
             tuple(defect.defect_type for defect in defects),
         )
 
-    def _predicted(self, drawing: Drawing, frame: Frame, smoothed: NDArray[np.float32], threshold: float) -> Regions:
+    def _predicted(self, drawing: Drawing, frame: Frame, smoothed: NDArray[np.float32], level: Level) -> Regions:
         box = frame.letterbox
-        proposals = propose(smoothed, box, threshold, MIN_AREA_PX)
+        proposals = propose(smoothed, box, *level)
         appearance, logits, _ = describe(self.model, frame, [proposal.square for proposal in proposals])
         rles = tuple(encode_window(one.mask, one.x, one.y, box.width, box.height) for one in proposals)
         return Regions(
@@ -124,6 +125,11 @@ class Spotter:
             rles,
             tuple(_drawn_type(decode(rle), drawing.defects) for rle in rles),
         )
+
+
+def level_of(config: ExpertConfig, threshold: float) -> Level:
+    """How an expert of that configuration cuts regions out of its map when it serves."""
+    return Level(threshold, MIN_AREA_PX, config.merge_gap_px, MAX_REGIONS, config.grow_share)
 
 
 def proposal_threshold(checkpoint: Path) -> float:

@@ -42,10 +42,12 @@ def tiles(whole: int, side: int) -> list[Tile]:
     """Where tiles of `side` pixels lie in a square of `whole`, row by row; one at (0, 0) when both are equal.
 
     Evenly spread, from edge to edge, on multiples of SQUARE_STEP: there the cells of every map of the network lie on those
-    of a map of the whole. Raises UnfitSquare when the square is smaller than a tile.
+    of a map of the whole. Raises UnfitSquare when the square is smaller than a tile, or its side no multiple of SQUARE_STEP.
     """
     if whole < side:
         raise UnfitSquare(f"a square of {whole} pixels {SQUARE_TOO_SMALL} of {side}")
+    if whole != side and whole % SQUARE_STEP:
+        raise UnfitSquare(f"a square of {whole} pixels is not a multiple of {SQUARE_STEP}")
     step = max(SQUARE_STEP, int(side * (1 - OVERLAP)) // SQUARE_STEP * SQUARE_STEP)
     last = math.ceil((whole - side) / step)
     starts = [
@@ -59,7 +61,7 @@ def look(model: RegionExpert, pictures: Planes, templates: Planes | None = None)
     """`RegionExpert.look` of squares [B, W, W, 3] that are as large as the expert's input or larger.
 
     Maps come back for the whole squares: logits [B, W, W], features [B, D, W/4, W/4]. An equal square is looked at once,
-    whole. Raises UnfitSquare for a smaller one.
+    whole. Raises UnfitSquare as `tiles` does.
     """
     whole, side = pictures.shape[1], model.config.size
     places = tiles(whole, side)

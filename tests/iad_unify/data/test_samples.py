@@ -53,6 +53,14 @@ def test_a_row_with_boxes_is_defective_and_its_types_are_those_of_the_boxes(tmp_
     assert (none.defect_types, none.good) == (frozenset(), True)
 
 
+def test_groups_may_be_numbers_and_nought_is_one(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png", "c.png", "d.png"):
+        _picture(tmp_path / name)
+    rows: tuple[dict[str, object], ...] = ({"group": 0}, {"group": 0}, {"group": ""}, {"group": None})
+    _manifest(tmp_path, *({"image": f"{name}.png", **row} for name, row in zip("abcd", rows, strict=True)))
+    assert [sample.group for sample in samples.read(tmp_path)] == ["0", "0", "c.png", "d.png"]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -105,16 +113,54 @@ def test_mvtec_folders_are_read_with_their_masks(tmp_path: Path, per_product: bo
     assert {sample.product for sample in found} == {root.name}
 
 
-def test_a_manifest_beside_mvtec_folders_names_the_groups(tmp_path: Path) -> None:
+@pytest.mark.parametrize("group", ["frame-7", 0])
+def test_a_manifest_beside_mvtec_folders_names_the_groups(tmp_path: Path, group: str | int) -> None:
     _picture(tmp_path / "train" / "good" / "000.png")
     _picture(tmp_path / "test" / "crack" / "000.png")
     _picture(tmp_path / "ground_truth" / "crack" / "000_mask.png", 255)
     _manifest(
         tmp_path,
-        {"image": "test/crack/000.png", "group": "frame-7", "origin": "edit"},
-        {"image": "train/good/000.png", "group": "frame-7"},
+        {"image": "test/crack/000.png", "group": group, "origin": "edit"},
+        {"image": "train/good/000.png", "group": group},
     )
-    assert {sample.group for sample in samples.read(tmp_path)} == {"frame-7"}
+    assert {sample.group for sample in samples.read(tmp_path)} == {str(group)}
+
+
+def test_each_product_may_have_a_manifest_with_its_groups(tmp_path: Path) -> None:
+    for product in ("a", "b"):
+        _picture(tmp_path / product / "train" / "good" / "000.png")
+    _manifest(tmp_path / "b", {"image": "train/good/000.png", "group": "g7", "defect_type": None})
+    assert [sample.group for sample in samples.read(tmp_path)] == ["a/train/good/000.png", "g7"]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"mask": "masks/1.png", "defect_type": "crack"},
+        {"boxes": [{"box": [1, 2, 5, 8], "defect_type": "crack"}]},
+        {"defect_type": "crack"},
+    ],
+)
+def test_a_manifest_that_tells_defects_is_read_before_the_names_of_folders(
+    tmp_path: Path, bad: dict[str, object]
+) -> None:
+    for name in ("train/good/0.png", "test/camera-2/1.png", "test/camera-2/2.png", "masks/1.png"):
+        _picture(tmp_path / name, 255)
+    good = {"image": "test/camera-2/2.png", "part": "test"}
+    _manifest(tmp_path, good, {"image": "test/camera-2/1.png", "group": "g1", "part": "validation", **bad})
+    found = samples.read(tmp_path)
+    assert [(sample.good, sample.defect_type, sample.part) for sample in found] == [
+        (True, None, "test"),
+        (False, "crack", "validation"),
+    ]
+
+
+def test_a_manifest_that_tells_no_defect_does_not_make_the_defects_of_folders_good(tmp_path: Path) -> None:
+    _picture(tmp_path / "test" / "crack" / "000.png")
+    _picture(tmp_path / "ground_truth" / "crack" / "000_mask.png", 255)
+    _manifest(tmp_path, {"image": "test/crack/000.png", "group": "g1", "part": "test", "template": "t.png"})
+    (found,) = samples.read(tmp_path)
+    assert (found.defect_type, found.group) == ("crack", "g1")
 
 
 def test_a_defective_mvtec_picture_without_a_mask_is_refused(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from iad_unify.data.samples import DataError
 from iad_unify.explainer.collected import GROUPS, Collector, Pictures, held_out
 from iad_unify.explainer.recipe import NAME, Recipe, recipe_of
 from iad_unify.explainer.session import Order, open_session
+from iad_unify.explainer.sightings import Spotter
 from iad_unify.explainer.training import Schedule
 from iad_unify.procedural import draw_random
 from iad_unify.types import DEFECT_TYPES, UNKNOWN
@@ -55,6 +56,20 @@ def test_each_group_is_proposed_on_by_the_fold_that_held_it_out(expert, folder, 
     assert not any(one.predicted.rles for one in seen[2:])
     assert seen[0].oracle.drawn_types == (UNKNOWN,)  # of a type that the explainer has no word for
     assert seen[1].oracle.type_logits.shape == (1, len(DEFECT_TYPES) + 1)
+
+
+def test_a_fold_cuts_its_regions_as_it_would_serve_them(expert, folder, tmp_path):
+    place = fold(expert, tmp_path / "wide", ["g0"], threshold=0.1)
+    config = json.loads((place / "config.json").read_text())
+    (place / "config.json").write_text(json.dumps(config | {"merge_gap_px": 25, "grow_share": 0.5}))
+    asked = []
+    collector = Collector(expert, 0.02, [place])
+    collector._predicted = lambda drawing, frame, proposing, level: (
+        asked.append(level) or Spotter._predicted(collector, drawing, frame, proposing, level)
+    )
+    collector.collect(Pictures(str(folder)).samples()[0])
+    assert [(level.threshold, level.merge_gap_px, level.grow_share) for level in asked] == [(0.1, 25, 0.5)]
+    assert (collector.level.merge_gap_px, collector.level.grow_share) == (5, 1.0)
 
 
 def test_a_group_that_two_folds_hold_out_is_refused(expert, folds, tmp_path):

@@ -1,12 +1,13 @@
 """From options to a checkpoint and back: train, resume, refuse, evaluate."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
 import torch
 
-from iad_unify.checkpoint import CheckpointError, UntrainedHead, read_card
+from iad_unify.checkpoint import CheckpointError, UntrainedHead, read_card, write_card
 from iad_unify.explainer import evaluation
 from iad_unify.explainer.session import Order, open_session
 from iad_unify.explainer.storage import PROJECTION_HEAD, from_base, load, save
@@ -89,11 +90,15 @@ def test_a_full_size_checkpoint_is_trained_by_its_projection_alone(run, expert, 
 
 
 def test_a_run_may_start_from_another_explainer_with_its_words(run, tmp_path):
-    order, _ = run
-    session = open_session(replace(order, out=tmp_path, start_from=order.out), SCHEDULE)
-    donor, tokenizer = load(order.out)
+    order = replace(run[0], out=tmp_path / "next", start_from=shutil.copytree(run[0].out, tmp_path / "donor"))
+    write_card(order.start_from, replace(read_card(order.start_from), data=("lot_7",)))
+    session = open_session(order, SCHEDULE)
+    donor, tokenizer = load(order.start_from)
     assert session.tokenizer.get_vocab() == tokenizer.get_vocab()
     assert session.trainer.done.steps == 0
     weights = dict(session.model.named_parameters())
     for name, weight in donor.named_parameters():
         assert torch.equal(weights[name], weight)
+    card = session.finish()
+    assert card.data == ("lot_7", "procedural")  # it was trained on drawings, and descends from real parts
+    assert "pictures of lot_7 and procedural" in card.note

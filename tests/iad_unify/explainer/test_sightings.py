@@ -1,14 +1,18 @@
 """Sightings repeat, tell drawn from undrawn, and survive their file."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
 from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.explainer import sightings_file
-from iad_unify.explainer.sightings import Spotter, cropped, gather
+from iad_unify.explainer.sightings import MIN_AREA_PX, Spotter, cropped, drawn, gather
 from iad_unify.geometry import geometry_of_mask
 from iad_unify.masks import decode
 from iad_unify.procedural import draw
+from iad_unify.region_expert.inspection import inspect
 from iad_unify.types import UNKNOWN
 
 
@@ -34,6 +38,30 @@ def test_the_same_split_and_seed_give_the_same_sightings(seen, expert):
     assert again.oracle.rles == seen[1].oracle.rles
     other = Spotter(expert, 0.02).see("test", 0, [1])[0]
     assert other.oracle.rles != seen[1].oracle.rles
+
+
+def test_proposals_are_those_that_the_expert_serves(expert, tmp_path):
+    wide = shutil.copytree(expert, tmp_path / "wide")
+    config = json.loads((wide / "config.json").read_text())
+    (wide / "config.json").write_text(json.dumps(config | {"merge_gap_px": 25, "grow_share": 0.9}))
+    told, asked = [], []
+    for checkpoint in (expert, wide):
+        spotter = Spotter(checkpoint, 0.02)
+        spotter.level = spotter.level._replace(threshold=_busy(spotter))
+        one = drawn("train", 0, 1)
+        (frame, _), (sighting,) = spotter.frames([one])[0], spotter.see("train", 0, [1])
+        square, threshold = frame.square[None], spotter.level.threshold
+        (served,) = inspect(spotter.model, square, [frame.letterbox], [threshold], [MIN_AREA_PX])
+        told.append(sighting.predicted.geometry)
+        asked.append(np.stack([proposal.geometry(frame.letterbox) for proposal in served.proposals]))
+        np.testing.assert_allclose(told[-1], asked[-1], atol=1e-6)
+    assert told[0].shape != told[1].shape or not np.allclose(*told)
+
+
+def _busy(spotter):
+    """A threshold above which a part of the map lies in several regions."""
+    ((_, raw),) = spotter.frames([drawn("train", 0, 1)])
+    return float(np.quantile(raw, 0.9))
 
 
 def test_a_file_gives_back_what_was_written_under_its_key_only(seen, tmp_path):

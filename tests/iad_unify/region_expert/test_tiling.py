@@ -57,6 +57,12 @@ def test_a_smaller_square_is_refused(small: model.RegionExpert) -> None:
         tiling.look(small, np.zeros((1, 32, 32, 3), np.uint8))
 
 
+@pytest.mark.parametrize("whole", [100, 84])
+def test_a_square_between_the_steps_of_the_grid_is_refused(whole: int) -> None:
+    with pytest.raises(tiling.UnfitSquare, match="not a multiple of 32"):
+        tiling.tiles(whole, 64)
+
+
 @pytest.mark.parametrize("scale", [1, 4, 8])
 def test_maps_that_agree_are_put_together_unchanged(scale: int) -> None:
     whole = np.random.default_rng(0).random((2, 192, 192), np.float32)

@@ -58,7 +58,7 @@ def test_a_sampled_answer_repeats_with_its_seed(service):
 
 
 def test_an_answer_with_choices_is_one_of_them(service):
-    choices = np.array(["A scratch.".encode(), "가".encode()], dtype=object)
+    choices = np.array([b"A scratch.", "가".encode()], dtype=object)
     held, free = run(service, [request(tokens=1) | {"CHOICES": choices}, request()])
     assert "".join(text for text, _ in held) in ("A scratch.", "가")
     assert free == run(service, [request()])[0]

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.line import GOOD, GREY, Line, open_line
 
+from iad_unify.data import layouts
+from iad_unify.data.layouts import mvtec
 from inspectd.augmentation.runner import AugmentationRunner
 from inspectd.records import AugmentationJob, JobState
 from inspectd.thresholds.decision import Thresholds
@@ -67,6 +69,9 @@ async def test_a_job_writes_a_dataset_whose_every_picture_has_its_origin(tmp_pat
             assert (edited[mask] != clean[mask]).any()
             assert entry["origin"]["event_id"] == done.event_id
             assert entry["group"] == entry["origin"]["clean_sha256"][:16]
+        by_manifest, by_folders, with_others = layouts.read(root), list(mvtec.read(root)), layouts.read(root.parent)
+        assert sorted(by_manifest, key=str) == sorted(by_folders, key=str) == sorted(with_others, key=str)
+        assert len({sample.group for sample in by_manifest}) == 1
 
 
 async def test_an_edit_that_the_expert_does_not_find_is_refused(tmp_path: Path) -> None:

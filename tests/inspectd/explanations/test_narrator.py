@@ -63,7 +63,11 @@ async def test_a_contradicted_answer_to_a_question_is_asked_once_more_and_freely
 
 
 @pytest.mark.parametrize(
-    "lie", [FALSE, "", "No defect was found.", "Two scratches at the top left.", "A small scratch."]
+    "lie",
+    [
+        *(FALSE, "", "No defect was found.", "Two scratches at the top left.", "A small scratch."),
+        *("A large gouge at the top left.", "A large scratch at the top left, plus rust."),  # nobody can check these
+    ],
 )
 async def test_what_stays_contradicted_is_replaced_by_the_template(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: str

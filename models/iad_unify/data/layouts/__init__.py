@@ -1,7 +1,8 @@
 """The layouts of data sets on disk, and which of them a folder has. No picture is opened.
 
-In this order, and the first that fits is read: MVTec-AD folders (MPDD's are the same; a manifest beside them names the
-groups), VisA, Real-IAD, a manifest, a folder per type or a flat folder of good pictures.
+In this order, and the first that fits is read: a manifest that tells defects, MVTec-AD folders (MPDD's are the same; a
+manifest beside them that tells none names the groups), VisA, Real-IAD, any other manifest, a folder per type or a flat
+folder of good pictures.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from iad_unify.data.samples import DataError, Sample
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How to recognise and read one layout; `matches` looks at names only and needs an existing folder."""
+    """How to recognise and read one layout; `matches` looks at names, not at pictures, and needs an existing folder."""
 
     name: str
     looks_for: str
@@ -23,19 +24,22 @@ class Layout:
     read: Callable[[Path], Iterator[Sample]]
 
 
+_MANIFEST = Layout("manifest", "manifest.jsonl", manifest.matches, manifest.read)
 LAYOUTS: tuple[Layout, ...] = (
     Layout("MVTec-AD", "MVTec-AD folders (train/good, test/TYPE)", mvtec.matches, mvtec.read),
     Layout("VisA", "VisA (split_csv/1cls.csv, OBJECT/Data/Images)", visa.matches, visa.read),
     Layout("Real-IAD", "Real-IAD (OBJECT.json and OBJECT/OK)", real_iad.matches, real_iad.read),
-    Layout("manifest", "manifest.jsonl", manifest.matches, manifest.read),
+    _MANIFEST,
     Layout("folder", "a folder good beside one per type, or pictures", folders.matches, folders.read),
 )
 
 
 def detect(folder: Path) -> Layout:
-    """The first layout that the folder has; raises DataError that names all that was looked for."""
+    """The first layout that the folder has; raises DataError that names all that was looked for, or a damaged manifest."""
     if not folder.is_dir():
         raise DataError(folder, "no such folder")
+    if manifest.tells_defects(folder):  # what somebody wrote down is not guessed from the names of folders
+        return _MANIFEST
     for layout in LAYOUTS:
         if layout.matches(folder):
             return layout

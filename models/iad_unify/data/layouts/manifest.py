@@ -4,7 +4,8 @@
     {"image": "b.png", "mask": "b_mask.png", "defect_type": "crack", "group": "g2", "part": "test", "product": "tile"}
     {"image": "c.png", "template": "t.png", "boxes": [{"box": [x0, y0, x1, y1], "defect_type": "spur"}], "group": "g3"}
 
-Only `image` is required: without a type, a mask or boxes the picture is good; without a group it is its own.
+Only `image` is required: without a type, a mask or boxes the picture is good; without a group it is its own. A group may
+be a number, 0 too.
 """
 
 import json
@@ -15,11 +16,18 @@ from typing import Any
 from iad_unify.data.samples import PARTS, Box, DataError, Sample
 
 NAME = "manifest.jsonl"
+#: What says of a picture whether it is good, null for one that is; `group` and `part` alone say nothing of it.
+_LABELS = ("mask", "boxes", "defect_type")
 
 
 def matches(folder: Path) -> bool:
     """Whether there is a manifest."""
     return (folder / NAME).is_file()
+
+
+def tells_defects(folder: Path) -> bool:
+    """Whether there is a manifest with a row that has a mask, boxes or a type, be it null; raises DataError."""
+    return matches(folder) and any(label in row for _, row in rows(folder / NAME) for label in _LABELS)
 
 
 def read(folder: Path) -> Iterator[Sample]:
@@ -54,6 +62,12 @@ def rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
         yield number, row
 
 
+def group(row: Mapping[str, Any]) -> str | None:
+    """The group that a row names; None where it names none. 0 is a name, an empty text is not."""
+    named = row.get("group")
+    return None if named is None or named == "" else str(named)
+
+
 def _sample(folder: Path, row: Mapping[str, Any]) -> Sample:
     mask, template = (folder / str(row[key]) if row.get(key) else None for key in ("mask", "template"))
     boxes = tuple(_box(entry) for entry in row.get("boxes") or ())
@@ -66,7 +80,7 @@ def _sample(folder: Path, row: Mapping[str, Any]) -> Sample:
         folder / str(row["image"]),
         mask,
         str(row["defect_type"]) if row.get("defect_type") else only,
-        str(row.get("group") or row["image"]),
+        group(row) or str(row["image"]),
         boxes,
         template,
         part,

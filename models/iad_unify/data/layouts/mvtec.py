@@ -1,8 +1,7 @@
-"""MVTec-AD folders, which MPDD and our own augmented data sets have too.
+"""MVTec-AD folders, which MPDD has too, and our own augmented data sets, beside a manifest of their own.
 
 PRODUCT/train/good, PRODUCT/test/good, PRODUCT/test/TYPE, and PRODUCT/ground_truth/TYPE/NAME_mask.png (or NAME.png) for
-each picture of a type. The folder is one product, or holds several. A manifest beside the folders may name other groups and
-parts.
+each picture of a type. The folder is one product, or holds several. A manifest beside the folders may name other groups.
 """
 
 from collections.abc import Iterator
@@ -21,10 +20,11 @@ def matches(folder: Path) -> bool:
 def read(folder: Path) -> Iterator[Sample]:
     """The pictures of all products, each its own group unless a manifest beside the folders names another.
 
-    Raises DataError for a defective picture without a mask.
+    It lies in the folder or in the product's. Raises DataError for a defective picture without a mask.
     """
-    groups, parts = (_named(folder / manifest.NAME, name) for name in ("group", "part"))
+    everywhere = _groups(folder, folder)
     for product in _products(folder):
+        groups = everywhere if product == folder else everywhere | _groups(product, folder)
         for part in PARTS:
             for kind in folders_in(product / part):
                 for image in pictures_in(kind):
@@ -36,7 +36,7 @@ def read(folder: Path) -> Iterator[Sample]:
                         mask,
                         defect_type,
                         groups.get(name, name),
-                        part=parts.get(name, part),
+                        part=part,
                         product=product.resolve().name,
                     )
 
@@ -56,13 +56,9 @@ def _mask(product: Path, kind: str, image: Path) -> Path:
     return mask
 
 
-def _named(path: Path, column: str) -> dict[str, str]:
-    """What a manifest says of pictures: edits of one frame belong to one group, and those for training to its part."""
-    if not path.is_file():
+def _groups(place: Path, folder: Path) -> dict[str, str]:
+    """Groups by the picture's name below `folder` that a manifest in `place` names; edits of one frame are one group."""
+    if not manifest.matches(place):
         return {}
-    found = manifest.rows(path)
-    return {
-        str(row["image"]): str(row[column])
-        for _, row in found
-        if row.get("image") and row.get(column) not in (None, "")
-    }
+    named = ((row.get("image"), manifest.group(row)) for _, row in manifest.rows(place / manifest.NAME))
+    return {(place / str(image)).relative_to(folder).as_posix(): group for image, group in named if image and group}

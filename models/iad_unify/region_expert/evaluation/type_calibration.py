@@ -19,7 +19,7 @@ from rich.table import Table
 from iad_unify.checkpoint import Card, Figure, read_card, write_card
 from iad_unify.data.samples import DataError
 from iad_unify.language.facts import UNCALIBRATED, TypeRule, likely_types
-from iad_unify.region_expert import model
+from iad_unify.region_expert import model, tiling
 from iad_unify.region_expert.drawn import PROCEDURAL
 from iad_unify.region_expert.evaluation import confidence, levels, subjects
 from iad_unify.region_expert.evaluation.resampling import Resampling, Value
@@ -30,6 +30,7 @@ from iad_unify.types import UNKNOWN
 
 #: Fewer regions than this tell nothing.
 LEAST_REGIONS = 40
+STRANGE_LOGITS = "the expert's type logits are not all finite numbers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +63,19 @@ class Known:
 def calibrate(order: Order, console: Console) -> dict[str, Any]:
     """Fit, measure, write the card; the report.
 
-    Raises DataError (too few regions, no such part), CheckpointError, UnfitSquare as `evaluate segmentation` does.
+    Raises DataError (too few regions, no such part, logits that are no numbers), CheckpointError,
+    UnfitSquare as `tiling.tiles` does; the card stays as it was then.
     """
     expert, card = model.load(order.checkpoint), read_card(order.checkpoint)
+    tiling.tiles(order.square or expert.config.size, expert.config.size)  # refuses before any picture is read
     found = _subjects(order)
     fitted_on = known(expert, card, found.chosen_on, order.square, "fitting", console)
     temperature, level = fit(fitted_on, expert.config.answers, order.coverage)
     tested = known(expert, card, found.measured, order.square, "measuring", console)
     if not len(tested):
         raise DataError(order.data, "no region of a known type is found in the test part")
+    if not np.isfinite(tested.logits).all():
+        raise DataError("test", STRANGE_LOGITS)
     resampling = Resampling.of(tested.groups, order.resamples)
     figures = {
         **measure(tested, expert.config.answers, 1.0, UNCALIBRATED, resampling, "before"),
@@ -115,9 +120,13 @@ def known(
 
 
 def fit(regions: Known, answers: Sequence[str], coverage: float) -> tuple[float, float]:
-    """Temperature and level. Raises DataError when the regions are too few."""
+    """Temperature and level. Raises DataError when the regions are too few, or what is said of them are no numbers."""
     if len(regions) < LEAST_REGIONS:
         raise DataError("validation", f"{len(regions)} regions of known types are found; {LEAST_REGIONS} are needed")
+    if not np.isfinite(
+        regions.logits
+    ).all():  # a search among such numbers still ends, at a temperature that means nothing
+        raise DataError("validation", STRANGE_LOGITS)
     temperature = confidence.fit_temperature(regions.logits, regions.truth)
     probability = confidence.probabilities(regions.logits, temperature)
     before = confidence.mass_before(probability, regions.truth, _named(answers))

@@ -19,7 +19,12 @@ def calibrate_types(
     pictures: Annotated[int, typer.Option(min=20, help="Pictures of each part of a procedural set.")] = 400,
     resamples: Annotated[int, typer.Option(min=10, help="Bootstrap resamples (by group).")] = 500,
     square: Annotated[
-        int, typer.Option(min=0, metavar="PX", help="Side of the square that pictures are brought to; 0: the input's.")
+        int,
+        typer.Option(
+            min=0,
+            metavar="PX",
+            help="Side of the square that pictures are brought to, a multiple of 32; 0: the input's.",
+        ),
     ] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
 ) -> None:
@@ -41,6 +46,8 @@ def calibrate_types(
     order = type_calibration.Order(checkpoint, data, out, groups, coverage, pictures, resamples, square)
     try:
         type_calibration.calibrate(order, console)
-    except (CheckpointError, DataError, UnfitSquare) as error:
+    except UnfitSquare as error:
+        raise typer.BadParameter(str(error), param_hint="--square") from error
+    except (CheckpointError, DataError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(2) from error

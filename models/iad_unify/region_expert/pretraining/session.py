@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from iad_unify.catalog import EXPERT_SIZE
-from iad_unify.checkpoint import Card, Figure, write_card
+from iad_unify.checkpoint import Card, Figure, data_seen, write_card
 from iad_unify.data.samples import DataError
 from iad_unify.region_expert.drawn import PROCEDURAL
 from iad_unify.region_expert.model import parameters
@@ -52,6 +52,7 @@ class Session:
     trainer: Trainer
     files: int
     options: dict[str, Any]
+    data: tuple[str, ...]  # what the weights have seen when it is over
 
     def run(self, report: Callable[[Progressed, float], None]) -> None:
         """To the end of the plan; raises Collapsed."""
@@ -84,7 +85,7 @@ class Session:
             role="backbone",
             config=self._begun(),
             parameters=count,
-            data=tuple(name if name == PROCEDURAL else Path(name).name for name in self.order.data),
+            data=self.data,
             steps=done.step,
             seed=self.plan.seed,
             minutes=round(done.seconds / 60, 1),
@@ -133,7 +134,8 @@ def open_session(order: Order, plan: Plan, resume: bool) -> Session:
     }
     for free in ("minutes", "steps", "device", "bf16"):  # may be others when a training goes on
         options.pop(free)
-    session = Session(order, plan, trainer, len(files), options)
+    names = (name if name == PROCEDURAL else Path(name).name for name in order.data)
+    session = Session(order, plan, trainer, len(files), options, data_seen(names, order.backbone))
     if resume:
         trainer.load_state(order.out / STATE, options)
     return session

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from iad_unify import resources
 from iad_unify.catalog import EXPERT_SIZE
-from iad_unify.checkpoint import CONFIG, Card, Figure, write_card
+from iad_unify.checkpoint import CONFIG, Card, Figure, data_seen, write_card
 from iad_unify.data import samples as data_sets
 from iad_unify.data import splits
 from iad_unify.data.samples import DataError, Sample
@@ -64,7 +64,9 @@ def train(order: Order, plan: Plan, console: Console) -> Card | None:
         learn, held = ([sample for sample in part if sample.good] for part in (learn, held))
         if not learn or not held:
             raise DataError("data", "--good-only needs real good pictures in the train and in the validation part")
-    expert = _build(order, slugs, found, plan.seed, console)
+    donor = _donor(order, found)
+    seen = data_seen(_names(order), donor, order.backbone)
+    expert = _build(order, slugs, found, donor, plan.seed, console)
     config = expert.config
     held_out = _held_out(held, drawn, config, order.good_only)
     trainer = Trainer(expert, _source(learn, drawn, config), held_out, plan, console)
@@ -73,7 +75,7 @@ def train(order: Order, plan: Plan, console: Console) -> Card | None:
     trainer.run()
     if not trainer.accelerator.is_main_process:
         return None
-    return _finish(order, plan, trainer, held_out, console)
+    return _finish(order, plan, trainer, held_out, seen, console)
 
 
 def _learnable(order: Order) -> list[Sample]:
@@ -113,8 +115,16 @@ def _given_split(path: Path, found: Sequence[Sample], order: Order) -> splits.Sp
     return splits.with_prefixes(splits.read(path), found) if len(folders) > 1 else splits.read(path)
 
 
+def _donor(order: Order, found: Sequence[Sample]) -> Path | None:
+    """The checkpoint whose weights are started from."""
+    shipped = resources.weights("region_expert")
+    return {"": shipped if found and (shipped / CONFIG).is_file() else None, "none": None, "shipped": shipped}.get(
+        order.init, Path(order.init)
+    )
+
+
 def _build(
-    order: Order, slugs: tuple[str, ...], found: Sequence[Sample], seed: int, console: Console
+    order: Order, slugs: tuple[str, ...], found: Sequence[Sample], donor: Path | None, seed: int, console: Console
 ) -> model.RegionExpert:
     if order.config not in BACKBONES:
         raise DataError(order.config, f"no such configuration; there are {', '.join(BACKBONES)}")
@@ -128,10 +138,6 @@ def _build(
         grow_share=order.grow_share,
     )
     expert = model.create(config, order.backbone)
-    shipped = resources.weights("region_expert")
-    donor = {"": shipped if found and (shipped / CONFIG).is_file() else None, "none": None, "shipped": shipped}.get(
-        order.init, Path(order.init)
-    )
     if donor is not None:
         taken = model.start_from(expert, donor, keep_backbone=bool(order.backbone))
         console.print(f"starting from {donor}: {taken} tensors taken")
@@ -162,7 +168,14 @@ def _held_out(
     return [found[index] for index in order]
 
 
-def _finish(order: Order, plan: Plan, trainer: Trainer, held_out: Sequence[validation.Held], console: Console) -> Card:
+def _finish(
+    order: Order,
+    plan: Plan,
+    trainer: Trainer,
+    held_out: Sequence[validation.Held],
+    seen: tuple[str, ...],
+    console: Console,
+) -> Card:
     """Thresholds, checkpoint, card and pictures of the averaged model."""
     expert = trainer.averaged.eval()
     checked = validation.check(expert, held_out)
@@ -170,7 +183,7 @@ def _finish(order: Order, plan: Plan, trainer: Trainer, held_out: Sequence[valid
     config = replace(expert.config, merge_gap_px=checked.merge_gap_px, trained_heads=heads)
     expert.config = config
     model.save(expert, order.out, config)
-    card = write_card(order.out, _card(order, plan, trainer.done, config, checked, model.parameters(expert)))
+    card = write_card(order.out, _card(order, plan, trainer.done, config, checked, model.parameters(expert), seen))
     figures.curves(trainer.done, order.out / "curves.png")
     figures.overlays(expert, held_out[:_SHEET], checked.proposal_threshold, order.out / "overlays.png")
     console.print(
@@ -180,10 +193,21 @@ def _finish(order: Order, plan: Plan, trainer: Trainer, held_out: Sequence[valid
     return card
 
 
+def _names(order: Order) -> tuple[str, ...]:
+    """The data sets of the order without the paths of this machine."""
+    return tuple(name if name == PROCEDURAL else Path(name).name for name in order.data)
+
+
 def _card(
-    order: Order, plan: Plan, done: Progressed, config: ExpertConfig, checked: validation.Checked, parameters: int
+    order: Order,
+    plan: Plan,
+    done: Progressed,
+    config: ExpertConfig,
+    checked: validation.Checked,
+    parameters: int,
+    seen: tuple[str, ...],
 ) -> Card:
-    names = tuple(name if name == PROCEDURAL else Path(name).name for name in order.data)
+    names = _names(order)
     command = f"iad-unify train region-expert {' '.join(f'--data {name}' for name in names)} --config {order.config}"
     command += f" --steps {done.step} --seed {plan.seed} --batch {plan.batch} --out FOLDER"
     command += " --good-only" if order.good_only else ""
@@ -192,6 +216,8 @@ def _card(
     command += f" --crop {plan.crop}" if plan.crop else ""
     command += " --groups groups.json" if names != (PROCEDURAL,) else ""
     command += f" --init {Path(order.init).name}" if order.init else ""
+    if order.backbone:  # one without a card is known by its name alone
+        command += f" --backbone {Path(order.backbone).name if Path(order.backbone).is_dir() else order.backbone}"
     figure = {
         "validation_image_auroc": Figure(checked.image_auroc, None, command),
         "validation_pixel_ap": Figure(checked.pixel_ap, None, command),
@@ -206,7 +232,7 @@ def _card(
         role="region_expert",
         config=order.config,
         parameters=parameters,
-        data=names,
+        data=seen,
         steps=done.step,
         seed=plan.seed,
         minutes=round(done.seconds / 60, 1),

@@ -63,7 +63,11 @@ class ProceduralSource:
 
 
 class SampleSource:
-    """Real pictures: defective ones drawn evenly over their types, good ones, and good ones with a synthetic anomaly."""
+    """Real pictures: defective ones drawn evenly over their types, good ones, and good ones with a synthetic anomaly.
+
+    Defects of no type of `type_slugs`, as where a data set does not tell, count as one type more: where they are teaches
+    the anomaly map, what they are teaches nothing.
+    """
 
     def __init__(self, samples: Sequence[Sample], size: int, type_slugs: Sequence[str]) -> None:
         self._size = size
@@ -72,6 +76,9 @@ class SampleSource:
         self._by_type: list[list[Sample]] = [
             found for slug in type_slugs if (found := [s for s in samples if slug in s.defect_types])
         ]
+        untyped = [s for s in samples if not s.good and not s.defect_types & set(type_slugs) and (s.mask or s.boxes)]
+        if untyped:
+            self._by_type.append(untyped)
         self._opened: dict[str, Labelled] = {}
         self._room = max(1, _OPENED_BYTES // (8 * size * size))
 

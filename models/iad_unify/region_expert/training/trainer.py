@@ -80,6 +80,7 @@ class Trainer:
         self.model = model.to(self.accelerator.device)
         self.averaged = copy.deepcopy(self.model).eval()
         self.done = Progressed()
+        self._share = 0.0  # of the training that is done, the same in all processes
         trained = [value for value in model.parameters() if value.requires_grad]
         matrices, vectors = [v for v in trained if v.ndim > 1], [v for v in trained if v.ndim <= 1]
         self.optimiser = torch.optim.AdamW(
@@ -108,12 +109,13 @@ class Trainer:
                 self.save_state()
 
     def _steps(self, rng: np.random.Generator, progress: Progress, task: TaskID) -> None:
-        with closing(batches(self.source, self._course(), self.share_done)) as supply:
+        with closing(batches(self.source, self._course(), lambda: self._share)) as supply:
             self._learn(supply, rng, progress, task)
 
     def _learn(self, supply: Iterator[Batch], rng: np.random.Generator, progress: Progress, task: TaskID) -> None:
         saved = checked = self.done.seconds
-        while self._share_done_everywhere() < 1.0:
+        while (share := self._share_done_everywhere()) < 1.0:
+            self._share = share
             started = time.monotonic()
             losses = self._step(next(supply), rng)
             self.done.seconds += time.monotonic() - started
@@ -138,7 +140,7 @@ class Trainer:
         )  # fmt: skip
 
     def _share_done_everywhere(self) -> float:
-        """`share_done` of the main process: the processes must end at the same step, and their clocks differ."""
+        """`share_done` of the main process: all must learn at one rate and end at the same step, and their clocks differ."""
         share = self.share_done()
         if self.accelerator.num_processes == 1 or self.plan.minutes is None:
             return share
@@ -175,7 +177,7 @@ class Trainer:
 
     def _learning_rate(self) -> float:
         warm = min(1.0, (self.done.step + 1) / _WARM_UP_STEPS)
-        return self.plan.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self.share_done())))
+        return self.plan.learning_rate * warm * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * self._share)))
 
     @torch.no_grad()
     def _average(self) -> None:

@@ -50,3 +50,27 @@ def test_too_few_regions_are_refused_and_the_card_stays(tmp_path: Path) -> None:
     )
     assert said.exit_code == 2
     assert (folder / CARD).read_text() == card
+
+
+@pytest.mark.parametrize(
+    ("square", "words"), [(1008, "not a multiple of 32"), (224, "smaller than the expert's input")]
+)
+def test_a_square_that_the_expert_cannot_see_is_refused_at_once_and_the_card_stays(
+    tmp_path: Path, square: int, words: str
+) -> None:
+    folder = write_expert(tmp_path)
+    card = (folder / CARD).read_text()
+    said = CliRunner().invoke(
+        app, ["calibrate-types", "--checkpoint", str(folder), "--data", "procedural", "--square", str(square)]
+    )
+    assert said.exit_code == 2
+    assert words in " ".join(said.output.replace("│", " ").split())
+    assert (folder / CARD).read_text() == card
+
+
+@pytest.mark.parametrize("strange", [np.nan, np.inf])
+def test_logits_that_are_no_numbers_are_refused(strange: float) -> None:
+    found = regions(100, 0, 1.0)
+    found.logits[7, 1] = strange
+    with pytest.raises(DataError, match="not all finite numbers"):
+        fit(found, ANSWERS, 0.9)

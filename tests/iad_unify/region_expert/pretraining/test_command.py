@@ -1,7 +1,9 @@
 """`iad-unify pretrain` on small sets, in seconds: what it writes, how it goes on, what it refuses."""
 
 import json
+import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -9,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.checkpoints import write_expert
 from transformers import AutoModel, Dinov2Model, Dinov2WithRegistersModel
 from typer.testing import CliRunner
 
-from iad_unify.checkpoint import model_version, read_card
+from iad_unify.checkpoint import model_version, read_card, write_card
 from iad_unify.cli import app
 from iad_unify.data import samples, splits
 from iad_unify.region_expert import backbone
@@ -70,14 +73,23 @@ def test_the_card_tells_data_steps_loss_and_variety_and_no_path(trained: Path, t
     assert str(tile_folder.parent) not in (trained / "card.json").read_text()
 
 
-def test_an_expert_is_trained_on_it_as_it_is(trained: Path, tile_folder: Path, split: Path, tmp_path: Path) -> None:
+def test_an_expert_is_trained_on_it_as_it_is_and_names_what_it_has_seen(
+    trained: Path, tile_folder: Path, split: Path, tmp_path: Path
+) -> None:
+    base = shutil.copytree(trained, tmp_path / "base")
+    donor = write_expert(tmp_path / "donor")
+    write_card(base, replace(read_card(base), data=("lot_7", "procedural")))
+    write_card(donor, replace(read_card(donor), data=("lot_8", "lot_7")))
     code, words = call(
-        "train", "region-expert", "--data", tile_folder, "--groups", split, "--backbone", trained, "--init", "none",
-        "--size", 128, "--crop", 128, "--batch", 2, "--steps", 2, "--out", tmp_path,
+        "train", "region-expert", "--data", tile_folder, "--groups", split, "--backbone", base, "--init", donor,
+        "--size", 128, "--crop", 128, "--batch", 2, "--steps", 2, "--out", tmp_path / "out",
     )  # fmt: skip
     assert code == 0, words
+    card = read_card(tmp_path / "out")
+    assert card.data == ("lot_8", "lot_7", "procedural", tile_folder.name)
+    assert "--init donor --backbone base" in card.note
     ours = load_file(trained / "model.safetensors")["embeddings.mask_token"]
-    theirs = load_file(tmp_path / "model.safetensors")["backbone.model.embeddings.mask_token"]
+    theirs = load_file(tmp_path / "out" / "model.safetensors")["backbone.model.embeddings.mask_token"]
     torch.testing.assert_close(theirs.float(), ours, atol=1e-3, rtol=1e-3)
 
 
@@ -88,9 +100,11 @@ def test_with_registers_it_is_a_dinov2_with_registers_and_can_be_gone_on_from(
     model = AutoModel.from_pretrained(tmp_path / "a")
     assert isinstance(model, Dinov2WithRegistersModel)
     assert model.config.num_register_tokens == 2
+    write_card(tmp_path / "a", replace(read_card(tmp_path / "a"), data=("lot_7",)))
     assert pretrain(tile_folder, tmp_path / "b", "--backbone", tmp_path / "a", "--steps", 2)[0] == 0
     assert json.loads((tmp_path / "b" / "config.json").read_text())["model_type"] == "dinov2_with_registers"
     assert read_card(tmp_path / "b").config == "a"
+    assert read_card(tmp_path / "b").data == ("lot_7", tile_folder.name)
 
 
 def test_drawings_alone_are_data_too(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 """Training pictures and batches."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from iad_unify.data.samples import Sample
@@ -9,7 +12,7 @@ from iad_unify.data.truth import MADE_UP, UNTYPED
 from iad_unify.region_expert.squares import Labelled, open_sample
 from iad_unify.region_expert.training.sampling import ProceduralSource, SampleSource, make_batch
 from iad_unify.region_expert.training.variation import crop, emphasise, vary
-from iad_unify.types import DEFECT_TYPES
+from iad_unify.types import DEFECT_TYPES, UNKNOWN
 
 
 def _item(seed: int = 0) -> Labelled:
@@ -64,6 +67,41 @@ def test_real_samples_give_defects_good_pictures_and_untyped_synthetic_anomalies
     rng = np.random.default_rng(0)
     seen = {int(value) for _ in range(60) for value in np.unique(source.next(rng).labels)}
     assert seen == {0, 1, 2, MADE_UP}
+
+
+@pytest.mark.parametrize("known", [("crack",), ()])
+def test_defects_whose_type_nobody_told_are_learnt_from_as_one_type_more(
+    tiles: list[Sample], known: tuple[str, ...]
+) -> None:
+    told = [
+        sample if sample.good or sample.defect_type in known else replace(sample, defect_type=UNKNOWN)
+        for sample in tiles
+    ]
+    source, rng = SampleSource(told, 256, ("crack",)), np.random.default_rng(0)
+    drawn = [set(np.unique(source.next(rng).labels).tolist()) - {0} for _ in range(200)]
+    share = 0.45 / (len(known) + 1)
+    assert 0.6 * share < np.mean([labels == {UNTYPED} for labels in drawn]) < 1.5 * share
+    assert any(labels == {MADE_UP} for labels in drawn)
+
+
+def test_a_defect_of_which_neither_type_nor_place_is_known_is_never_drawn(tiles: list[Sample]) -> None:
+    blank = [sample if sample.good else replace(sample, defect_type=UNKNOWN, mask=None) for sample in tiles]
+    source, rng = SampleSource(blank, 256, ("crack",)), np.random.default_rng(0)
+    assert all(source.next(rng).content.any() for _ in range(60))
+
+
+def test_where_every_type_is_told_the_same_pictures_are_drawn_as_ever(tiles: list[Sample]) -> None:
+    source = SampleSource(tiles, 256, ("crack", "hole"))
+    by_type = [[sample for sample in tiles if sample.defect_type == slug] for slug in ("crack", "hole")]
+    drawn = 0
+    for seed in range(30):
+        picture, rng = source.next(np.random.default_rng(seed)), np.random.default_rng(seed)
+        if rng.random() < 0.45:
+            kind = by_type[rng.integers(2)]
+            expected = open_sample(kind[int(rng.integers(len(kind)))], 256, ("crack", "hole"))[0]
+            assert (picture.rgb == expected.rgb).all()
+            drawn += 1
+    assert drawn > 5
 
 
 def test_a_letterboxed_sample_has_no_label_on_its_padding(tiles: list[Sample]) -> None:
