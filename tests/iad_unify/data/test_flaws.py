@@ -19,7 +19,7 @@ def _part(seed: int) -> NDArray[np.uint8]:
     return np.clip(picture + rng.normal(0, 3, picture.shape), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("flaw", (*FLAWS, *SURFACE_FLAWS), ids=lambda flaw: str(flaw.__name__))
+@pytest.mark.parametrize("flaw", [*FLAWS, *SURFACE_FLAWS], ids=lambda flaw: str(flaw.__name__))
 @pytest.mark.parametrize("plain", [False, True], ids=["part", "plain"])
 def test_a_flaw_keeps_the_picture_beside_its_mask_and_shows_inside(flaw: Flaw, plain: bool) -> None:
     visible = 0
@@ -39,7 +39,7 @@ def test_a_flaw_keeps_the_picture_beside_its_mask_and_shows_inside(flaw: Flaw, p
     assert visible >= 12 or (plain and flaw.__name__ in {"fray", "warp"})  # nothing to tear or to move
 
 
-@pytest.mark.parametrize("flaw", (*FLAWS, *SURFACE_FLAWS), ids=lambda flaw: str(flaw.__name__))
+@pytest.mark.parametrize("flaw", [*FLAWS, *SURFACE_FLAWS], ids=lambda flaw: str(flaw.__name__))
 def test_a_flaw_lies_where_the_part_is_shown_and_depends_on_the_seed_alone(flaw: Flaw) -> None:
     nowhere = np.zeros_like(EVERYWHERE)
     flaw(_part(0), _part(1), nowhere, np.random.default_rng(0))  # no part at all is no error
