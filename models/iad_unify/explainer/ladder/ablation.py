@@ -4,6 +4,7 @@ Every arm is a checkpoint folder of its own with its marks beside it, so that wh
 change drawings, questions and weights; the defects that are asked about are the same for all.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from iad_unify.explainer.session import Order as TrainingOrder
 from iad_unify.explainer.session import Session, open_session
 from iad_unify.explainer.training import STATE, Schedule
 from iad_unify.region_expert.evaluation.resampling import Resampling
+from iad_unify.region_expert.evaluation.subjects import Subjects, of_folder
 
 #: The arms by name; all but `mixed`, our default, are run unless others are named.
 ARMS: dict[str, Recipe] = {
@@ -53,6 +55,8 @@ GAPS = (
     ("joint", Setting.PREDICTED, "S4t", Setting.NONE_TRAINED),
 )
 RUN, REPORT = "ablation.json", "report.json"
+#: What is asked about: drawings that no training meets, or this part of a data set.
+DRAWN, ASKED_PART = "procedural:test", "test"
 
 #: Runs a prepared session; False when it was interrupted.
 Train = Callable[[str, Session], bool]
@@ -81,9 +85,13 @@ class Order:
 
     def ladder(self) -> LadderOrder:
         """How its views are looked at."""
-        data = "procedural:test" if self.data is None else self.data.folder
+        data = DRAWN if self.data is None else self.data.folder
         groups = None if self.data is None else self.data.groups
         return LadderOrder(self.out, self.expert, data, self.out / REPORT, groups, pictures=self.views)
+
+    def asked(self) -> Subjects | None:
+        """The pictures of the data set that are asked about; None for drawings. DataError when there are none."""
+        return None if self.data is None else of_folder(self.data.folder, self.data.groups, ASKED_PART, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +170,7 @@ def _finished(order: Order, arm: Arm) -> bool:
 
 
 def _same_table(order: Order) -> None:
-    """All arms of a table are trained and asked alike; more seeds and arms may come later."""
+    """All arms of a table are trained alike and asked about the same; more seeds and arms may come later."""
     mine = {
         "expert": model_version(order.expert),
         "steps": order.steps,
@@ -172,6 +180,10 @@ def _same_table(order: Order) -> None:
         "views": order.views,
         "data": "procedural" if order.data is None else order.data.key(order.data.samples()),
     }
+    asked = order.asked()
+    if asked is not None:
+        told = "\n".join(f"{subject.name} {subject.group}" for subject in asked.measured)
+        mine["asked"] = f"{asked.part}/{hashlib.sha256(told.encode()).hexdigest()[:12]}"
     path = order.out / RUN
     if not path.is_file():
         order.out.mkdir(parents=True, exist_ok=True)
@@ -182,7 +194,9 @@ def _same_table(order: Order) -> None:
     except ValueError as error:
         raise CheckpointError(order.out, "name another folder", f"{RUN} is damaged ({error})") from error
     changed = ", ".join(name for name in mine if before.get(name) != mine[name])
-    if changed:
+    if changed == "asked" and "asked" not in before:  # a table from when this was not written down: it is now
+        path.write_text(json.dumps(mine, indent=2) + "\n", encoding="utf-8")
+    elif changed:
         raise CheckpointError(order.out, "name another folder", f"the table there differs in: {changed}")
 
 
@@ -195,17 +209,40 @@ def result_of(order: Order) -> dict[str, Any]:
             groups, marks = marks_file.read(order.out / str(arm) / marks_file.NAME)
             done.setdefault(arm.name, {})[arm.seed] = marks
     resampling = Resampling.of(groups, order.resamples)
+    asked = order.asked()
     return {
-        "command": f"iad-unify ablate --expert EXPERT --steps {order.steps} --seeds {order.seeds} --out FOLDER",
+        "command": _command(order),
         "expert": model_version(order.expert),
+        "data": DRAWN if order.data is None else Path(order.data.folder).name,
+        "split": ASKED_PART if asked is None else asked.part,
         "steps": order.steps,
         "seeds": order.seeds,
+        "batch": order.batch,
+        "learning_rate": order.learning_rate,
         "views": len(groups),
+        "groups": len(set(groups)),
+        "resampled_by": resampling.unit,
+        "resamples": order.resamples,
         "arms": {name: _arm(seeds, resampling) for name, seeds in done.items()},
         "differences": dict(_gaps(done, resampling)),
         "paper_location": {name: {"S1": true, "S2": predicted} for name, (true, predicted) in PAPER.items()},
         "unfinished": [str(arm) for arm in order.runs() if not _finished(order, arm)],
     }
+
+
+def _command(order: Order) -> str:
+    """With all that the figures depend on, and no path of this machine."""
+    words = ["iad-unify ablate --expert EXPERT"]
+    if order.data is None:
+        words.append(f"--data procedural --drawings {order.drawings} --pictures {order.views}")
+    else:
+        words.append(f"--data {Path(order.data.folder).name}")
+        words += ["--groups groups.json"] if order.data.groups else []
+        words += ["--fold-expert FOLD"] * len(order.data.folds)
+    words.append(f"--steps {order.steps} --seeds {order.seeds}")
+    words += [f"--arm {name}" for name in order.arms] if order.arms != USUAL else []
+    words.append(f"--batch {order.batch} --learning-rate {order.learning_rate:g} --resamples {order.resamples}")
+    return " ".join([*words, "--out FOLDER"])
 
 
 def _arm(seeds: Mapping[int, Mapping[Setting, Table]], resampling: Resampling) -> dict[str, Any]:
