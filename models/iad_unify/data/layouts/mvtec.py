@@ -18,25 +18,26 @@ def matches(folder: Path) -> bool:
 
 
 def read(folder: Path) -> Iterator[Sample]:
-    """The pictures of all products, each its own group unless a manifest beside the folders names another.
+    """The pictures of all products, each its own group unless a manifest beside the folders names another, or another part.
 
     It lies in the folder or in the product's. Raises DataError for a defective picture without a mask.
     """
-    everywhere = _groups(folder, folder)
+    everywhere = _told(folder, folder)
     for product in _products(folder):
-        groups = everywhere if product == folder else everywhere | _groups(product, folder)
+        told = everywhere if product == folder else everywhere | _told(product, folder)
         for part in PARTS:
             for kind in folders_in(product / part):
                 for image in pictures_in(kind):
                     name = image.relative_to(folder).as_posix()
                     defect_type = None if kind.name == GOOD else kind.name
                     mask = _mask(product, kind.name, image) if defect_type else None
+                    group, given = told.get(name, (None, None))
                     yield Sample(
                         image,
                         mask,
                         defect_type,
-                        groups.get(name, name),
-                        part=part,
+                        group or name,
+                        part=given if given in PARTS else part,
                         product=product.resolve().name,
                     )
 
@@ -56,9 +57,14 @@ def _mask(product: Path, kind: str, image: Path) -> Path:
     return mask
 
 
-def _groups(place: Path, folder: Path) -> dict[str, str]:
-    """Groups by the picture's name below `folder` that a manifest in `place` names; edits of one frame are one group."""
+def _told(place: Path, folder: Path) -> dict[str, tuple[str | None, str | None]]:
+    """Group and part by the picture's name below `folder`, as far as a manifest in `place` names them.
+
+    Edits of one frame are one group, and all of them are for training, whatever MVTec-AD's folders are called.
+    """
     if not manifest.matches(place):
         return {}
-    named = ((row.get("image"), manifest.group(row)) for _, row in manifest.rows(place / manifest.NAME))
-    return {(place / str(image)).relative_to(folder).as_posix(): group for image, group in named if image and group}
+    named = (
+        (row.get("image"), manifest.group(row), row.get("part")) for _, row in manifest.rows(place / manifest.NAME)
+    )
+    return {(place / str(image)).relative_to(folder).as_posix(): (group, part) for image, group, part in named if image}
