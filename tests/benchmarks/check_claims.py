@@ -33,7 +33,10 @@ def places(text: str) -> list[set[tuple[int, int]]]:
     ):
         column = {"left": 0, "right": 2}.get(match[2] or "", 1)
         found.append({(ROWS[match[1]], column)})
+    for match in re.finditer(r"\b(?:center|centre|middle)[ -](left|right)\b", text):
+        found.append({(1, 0 if match[1] == "left" else 2)})
     rest = re.sub(r"\b(top|upper|bottom|lower)[ -](left|right|center|centre|middle)?", " ", text)
+    rest = re.sub(r"\b(center|centre|middle)[ -](left|right)\b", " ", rest)
     for match in re.finditer(r"\b(left|right|center|centre|middle|top|bottom)\b", rest):
         word = match[1]
         if word in ("left", "right"):
@@ -90,9 +93,13 @@ def judge(text: str, masks: list[np.ndarray], types: list[set[str]], slugs: set[
 
 
 def likely(region: region_pb2.Region, level: float | None) -> set[str]:
-    """The most probable types that together hold `level`; without one those that reach 0.9, none below 0.05 but the first."""
+    """The most probable types that together hold `level`; without one those that reach 0.9, none below 0.05 but the first.
+
+    `unknown` is no type, and its probability counts for none: the card's level was fitted so.
+    """
     kept, mass = set(), 0.0
-    for pair in sorted(region.type_probabilities, key=lambda pair: -pair.probability):
+    named = [pair for pair in region.type_probabilities if pair.defect_type != "unknown"]
+    for pair in sorted(named, key=lambda pair: -pair.probability):
         if kept and (mass > level if level is not None else mass >= 0.9 or pair.probability < 0.05):
             break
         kept.add(pair.defect_type)
@@ -114,7 +121,8 @@ def main() -> None:
         length = int.from_bytes(data[at : at + 4], "big")
         event = defect_event_pb2.DefectEvent.FromString(data[at + 4 : at + 4 + length])
         at += 4 + length
-        origins[defect_event_pb2.Explanation.Origin.Name(event.explanation.origin)] += 1
+        origin = defect_event_pb2.Explanation.Origin.Name(event.explanation.origin)
+        origins[f"{origin}, asked {event.explanation.attempts} times"] += 1
         text = event.explanation.text.split(" Like event ")[0]
         if not text:
             continue
