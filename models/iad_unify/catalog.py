@@ -84,9 +84,7 @@ EXPLAINER = Model(
         Tensor("TEMPERATURE", "FP32", (1,)),  # 0 is greedy
         Tensor("SEED", "INT64", (1,)),
         Tensor("MAX_TOKENS", "INT32", (1,)),
-        Tensor(
-            "CHOICES", "BYTES", (-1,), optional=True
-        ),  # the answer is one of these texts, UTF-8; without any it is free
+        Tensor("CHOICES", "BYTES", (-1,), optional=True),  # UTF-8; the answer is one of them, without any it is free
         Tensor("PRIORITY", "INT32", (1,), optional=True),  # ALERT_PRIORITY goes before QUESTION_PRIORITY, the default
     ),
     outputs=(

@@ -64,7 +64,7 @@ def main() -> None:
     )
     table = Table("concurrent", "tokens/s", "ms to the first token", "peak memory, GiB", title="answers")
     for level in (int(level) for level in options.concurrent.split(",")):
-        table.add_row(str(level), *answer(model, prompts(writer, level).to(device), options.tokens))
+        table.add_row(str(level), *answer(model, writer.batch(questions(level)).to(device), options.tokens))
     console.print(table)
     console.print(learn(model, writer, device))
 
@@ -92,13 +92,12 @@ def build(shape: str, tokenizer: PreTrainedTokenizerBase, device: torch.device) 
         torch.set_default_dtype(default)
 
 
-def prompts(writer: PromptWriter, count: int) -> Batch:
+def questions(count: int) -> list[Question]:
     rng = np.random.default_rng(0)
-    asked = [
+    return [
         Question(VOICES["en"].question, rng.normal(size=(2, 3, TOKEN_DIM)), rng.uniform(0.1, 0.5, (2, 5)))
         for _ in range(count)
     ]
-    return writer.batch(asked)
 
 
 def answer(model: RegionQwen, batch: Batch, tokens: int) -> tuple[str, str, str]:
@@ -124,8 +123,7 @@ def learn(model: RegionQwen, writer: PromptWriter, device: torch.device) -> str:
         weight.requires_grad_(True)
     model.train().gradient_checkpointing_enable()
     optimiser = torch.optim.AdamW(learnt, lr=1e-4)
-    rng = np.random.default_rng(0)
-    asked = [Question(VOICES["en"].question, rng.normal(size=(2, 3, TOKEN_DIM)), rng.uniform(0.1, 0.5, (2, 5)))] * 8
+    asked = questions(8)
     rows = [(writer.ids(one.text, 2), writer.answer_ids("One large scratch at the top left.")) for one in asked]
     batch = writer.training_batch(asked, rows).to(device)
 

@@ -45,15 +45,16 @@ def unread(text: str, language: str) -> tuple[str, ...]:
     """
     lexicon = LEXICONS[language]
     plain, after_place = _PLAIN[language], _AFTER_PLACE[language]
+    known, known_after_place = frozenset(plain.split()), frozenset(after_place.split())
     found: list[str] = []
     for said, kind in _between(lexicon.normalised(without(text)), lexicon):
         if kind == "measure":
             found.append(said.strip())
         elif lexicon.spaced:
             words = _WORD.findall(said)
-            if words and kind == "cell" and words[0] in after_place.split():
+            if words and kind == "cell" and words[0] in known_after_place:
                 words = words[1:]
-            found += [word for word in words if word not in plain.split()]
+            found += [word for word in words if word not in known]
         else:
             joined = f"{plain} {after_place}" if kind == "cell" else plain
             found += [rest for word in _WORD.findall(said) if (rest := _unspaced(word, joined))]

@@ -1,4 +1,10 @@
-"""Held-out drawings of the procedural set: what validation and test look at and no training meets."""
+"""Held-out drawings of the procedural set: what validation and test look at and no training meets.
+
+And what `--data` calls drawings, beside folders.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +17,16 @@ from iad_unify.region_expert.squares import Labelled
 PROCEDURAL = "procedural"
 #: First number of the seed of held-out drawings: training uses the plan's seed and step and cannot meet these.
 VALIDATION_STREAM, TEST_STREAM = 7_000_001, 7_000_002
+
+
+def named(data: Sequence[str]) -> tuple[list[str], bool]:
+    """The folders among what `--data` names, and whether drawings are wanted too."""
+    return [name for name in data if name != PROCEDURAL], PROCEDURAL in data
+
+
+def without_paths(data: Iterable[str]) -> tuple[str, ...]:
+    """What `--data` names, for cards and commands: no path of this machine."""
+    return tuple(name if name == PROCEDURAL else Path(name).name for name in data)
 
 
 def drawn_square(stream: int, index: int, config: ExpertConfig) -> tuple[Labelled, Letterbox]:

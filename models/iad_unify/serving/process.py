@@ -78,9 +78,10 @@ class ServedExpert:
     """The region expert: frames of equal shapes are one stacked batch."""
 
     def __init__(self, checkpoint: Path, threads: int, references: Path | None) -> None:
+        from iad_unify.region_expert.export.runtimes import AUTO
         from iad_unify.serving.region_expert import RegionExpertService
 
-        self._service = RegionExpertService(checkpoint, threads=threads, runtime="auto", references=references)
+        self._service = RegionExpertService(checkpoint, threads=threads, runtime=AUTO, references=references)
         self.model_version = self._service.model_version
 
     def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:

@@ -1,7 +1,7 @@
 """MVTec-AD folders, which MPDD has too, and our own augmented data sets, beside a manifest of their own.
 
 PRODUCT/train/good, PRODUCT/test/good, PRODUCT/test/TYPE, and PRODUCT/ground_truth/TYPE/NAME_mask.png (or NAME.png) for
-each picture of a type. The folder is one product, or holds several. A manifest beside the folders may name other groups.
+each picture of a type. The folder is one product, or holds several. A manifest beside them may name groups and parts.
 """
 
 from collections.abc import Iterator

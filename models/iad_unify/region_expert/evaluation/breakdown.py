@@ -91,6 +91,6 @@ def _group(seen: Sequence[Seen], levels: Levels) -> dict[str, Any]:
     }
     if any(one.boxes for one in seen):
         found = boxes.match([(one.found, one.boxes) for one in seen], detections.LEAST_IOU)
-        row |= {"box_f": report.number(boxes.f1_at(*report.boxes_kept(seen, levels)))}
+        row |= {"box_f": report.number(boxes.f1_at(*report.boxes_kept(seen, levels, found)))}
         row |= {"box_ap": report.number(boxes.pooled_ap(found))}
     return row

@@ -132,10 +132,10 @@ def shares(seen: Sequence[Seen], levels: Levels) -> dict[str, tuple[list[float],
     }
 
 
-def boxes_kept(seen: Sequence[Seen], levels: Levels) -> tuple[boxes.Matched, float]:
-    """Detections matched by DeepPCB's rule, and the score from which they count."""
+def boxes_kept(seen: Sequence[Seen], levels: Levels, matched: boxes.Matched) -> tuple[boxes.Matched, float]:
+    """Detections matched by DeepPCB's rule, and the score from which they count; `matched` are all, without a threshold."""
     if not levels.box_of_region:
-        return boxes.match([(one.found, one.boxes) for one in seen], detections.LEAST_IOU), levels.box
+        return matched, levels.box
     kept = [([found for found in one.found if found.region >= levels.box], one.boxes) for one in seen]
     return boxes.match(kept, detections.LEAST_IOU), -np.inf
 
@@ -143,8 +143,8 @@ def boxes_kept(seen: Sequence[Seen], levels: Levels) -> tuple[boxes.Matched, flo
 def box_figures(seen: Sequence[Seen], levels: Levels, resampling: Resampling) -> dict[str, Value]:
     """DeepPCB's F at the levels, the best F of any threshold (told on these very pictures), its AP, and mAP at 0.5."""
     pairs = [(one.found, one.boxes) for one in seen]
-    kept, threshold = boxes_kept(seen, levels)
     loose, half = boxes.match(pairs, detections.LEAST_IOU), boxes.match(pairs, boxes.HALF_IOU)
+    kept, threshold = boxes_kept(seen, levels, loose)
 
     def value(figure: Callable[[Numbers | None], float]) -> Value:
         return figure(None), resampling.interval(lambda weights: figure(weights[resampling.owner]))

@@ -123,9 +123,8 @@ def fit(regions: Known, answers: Sequence[str], coverage: float) -> tuple[float,
     """Temperature and level. Raises DataError when the regions are too few, or what is said of them are no numbers."""
     if len(regions) < LEAST_REGIONS:
         raise DataError("validation", f"{len(regions)} regions of known types are found; {LEAST_REGIONS} are needed")
-    if not np.isfinite(
-        regions.logits
-    ).all():  # a search among such numbers still ends, at a temperature that means nothing
+    # a search among such numbers still ends, at a temperature that means nothing
+    if not np.isfinite(regions.logits).all():
         raise DataError("validation", STRANGE_LOGITS)
     temperature = confidence.fit_temperature(regions.logits, regions.truth)
     probability = confidence.probabilities(regions.logits, temperature)

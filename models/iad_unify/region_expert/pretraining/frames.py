@@ -14,7 +14,6 @@ from iad_unify.data.layouts.listing import GOOD, PICTURES
 from iad_unify.data.samples import DataError, Sample
 from iad_unify.geometry import Letterbox
 from iad_unify.procedural import draw_random
-from iad_unify.region_expert.drawn import PROCEDURAL
 
 #: Squares are kept decoded up to this; beyond it they are read again.
 _KEPT_BYTES = 2 << 30
@@ -114,11 +113,6 @@ def supply(files: Sequence[Path], drawn: bool, size: int) -> Frames:
     """One supply out of files and, if `drawn`, drawings; `size` is the side of the square, pixels."""
     parts: list[Frames] = [Files(files, size)] if files else []
     return Mixed([*parts, Drawings(size)] if drawn else parts)
-
-
-def named(data: Sequence[str]) -> tuple[list[str], bool]:
-    """The folders among `data`, and whether drawings are wanted too."""
-    return [name for name in data if name != PROCEDURAL], PROCEDURAL in data
 
 
 def _samples(folder: Path, divided: bool) -> list[Sample] | None:

@@ -11,7 +11,7 @@ import torch
 from iad_unify.catalog import EXPERT_SIZE
 from iad_unify.checkpoint import Card, Figure, data_seen, write_card
 from iad_unify.data.samples import DataError
-from iad_unify.region_expert.drawn import PROCEDURAL
+from iad_unify.region_expert.drawn import named, without_paths
 from iad_unify.region_expert.model import parameters
 from iad_unify.region_expert.pretraining import figures, frames, shapes, views
 from iad_unify.region_expert.pretraining.collapse import Variety
@@ -100,8 +100,7 @@ class Session:
 
     def _command(self, done: Progressed) -> str:
         order, plan, plain = self.order, self.plan, Plan()
-        names = (name if name == PROCEDURAL else Path(name).name for name in order.data)
-        words = ["iad-unify pretrain", *(f"--data {name}" for name in names)]
+        words = ["iad-unify pretrain", *(f"--data {name}" for name in without_paths(order.data))]
         words.append(f"--backbone {self._begun()}" if order.backbone else f"--config {order.config}")
         words += [f"--registers {order.registers}"] if order.registers else []
         words += ["--groups groups.json"] if order.groups else []
@@ -115,7 +114,7 @@ def open_session(order: Order, plan: Plan, resume: bool) -> Session:
 
     Raises DataError, CheckpointError, UnknownBackboneError.
     """
-    folders, drawn = frames.named(order.data)
+    folders, drawn = named(order.data)
     files = frames.find(folders, order.groups)
     if folders and len(files) < _LEAST_FILES:
         raise DataError(order.groups or folders[0], f"{len(files)} picture(s); at least {_LEAST_FILES} are needed")
@@ -134,8 +133,8 @@ def open_session(order: Order, plan: Plan, resume: bool) -> Session:
     }
     for free in ("minutes", "steps", "device", "bf16"):  # may be others when a training goes on
         options.pop(free)
-    names = (name if name == PROCEDURAL else Path(name).name for name in order.data)
-    session = Session(order, plan, trainer, len(files), options, data_seen(names, order.backbone))
+    seen = data_seen(without_paths(order.data), order.backbone)
+    session = Session(order, plan, trainer, len(files), options, seen)
     if resume:
         trainer.load_state(order.out / STATE, options)
     return session

@@ -17,7 +17,7 @@ from iad_unify.data import splits
 from iad_unify.data.samples import DataError, Sample
 from iad_unify.region_expert import model
 from iad_unify.region_expert.config import BACKBONES, EXTENT, HEADS, ExpertConfig
-from iad_unify.region_expert.drawn import PROCEDURAL, VALIDATION_STREAM, drawn_square
+from iad_unify.region_expert.drawn import PROCEDURAL, VALIDATION_STREAM, drawn_square, named, without_paths
 from iad_unify.region_expert.evaluation import metrics
 from iad_unify.region_expert.squares import open_sample
 from iad_unify.region_expert.training import figures, validation
@@ -54,18 +54,18 @@ def train(order: Order, plan: Plan, console: Console) -> Card | None:
 
     Raises DataError, CheckpointError, or OSError for a backbone that is not there.
     """
-    drawn = PROCEDURAL in order.data
-    found = _learnable(order)
+    folders, drawn = named(order.data)
+    found = _learnable(folders, order)
     slugs = _slugs([] if order.good_only else found, drawn)
     order.out.mkdir(parents=True, exist_ok=True)
-    split = _split(found, order, plan.seed)
+    split = _split(found, folders, order, plan.seed)
     learn, held = splits.select(found, split.train), splits.select(found, split.validation)
     if order.good_only:
         learn, held = ([sample for sample in part if sample.good] for part in (learn, held))
         if not learn or not held:
             raise DataError("data", "--good-only needs real good pictures in the train and in the validation part")
     donor = _donor(order, found)
-    seen = data_seen(_names(order), donor, order.backbone)
+    seen = data_seen(without_paths(order.data), donor, order.backbone)
     expert = _build(order, slugs, found, donor, plan.seed, console)
     config = expert.config
     held_out = _held_out(held, drawn, config, order.good_only)
@@ -78,12 +78,12 @@ def train(order: Order, plan: Plan, console: Console) -> Card | None:
     return _finish(order, plan, trainer, held_out, seen, console)
 
 
-def _learnable(order: Order) -> list[Sample]:
+def _learnable(folders: Sequence[str], order: Order) -> list[Sample]:
     """The samples of all folders; without a split file none of what a data set itself keeps for testing."""
-    found = data_sets.read_all([name for name in order.data if name != PROCEDURAL])
+    found = data_sets.read_all(folders)
     learnable = [sample for sample in found if order.groups or sample.part != _TEST]
     if found and not learnable:
-        raise DataError(order.data[0], "has a test part only, which is not learnt from; divide it by --groups FILE")
+        raise DataError(folders[0], "has a test part only, which is not learnt from; divide it by --groups FILE")
     return learnable
 
 
@@ -95,24 +95,20 @@ def _slugs(found: Sequence[Sample], drawn: bool) -> tuple[str, ...]:
     return slugs
 
 
-def _split(found: Sequence[Sample], order: Order, seed: int) -> splits.Split:
+def _split(found: Sequence[Sample], folders: Sequence[str], order: Order, seed: int) -> splits.Split:
     """The split of the samples, written beside the checkpoint so that the rest can be used for testing."""
     if not found:
         return splits.Split((), (), ())
-    split = (
-        _given_split(order.groups, found, order)
-        if order.groups
-        else splits.divide(found, order.train_share, _VALIDATION_SHARE, seed)
-    )
+    if order.groups is None:
+        split = splits.divide(found, order.train_share, _VALIDATION_SHARE, seed)
+    else:
+        split = splits.read(order.groups)
+        if len(folders) > 1:
+            split = splits.with_prefixes(split, found)
     if not splits.select(found, split.train) or not splits.select(found, split.validation):
         raise DataError(order.groups or "data", "the train or the validation part of the split is empty")
     splits.write(split, order.out / "groups.json")
     return split
-
-
-def _given_split(path: Path, found: Sequence[Sample], order: Order) -> splits.Split:
-    folders = [name for name in order.data if name != PROCEDURAL]
-    return splits.with_prefixes(splits.read(path), found) if len(folders) > 1 else splits.read(path)
 
 
 def _donor(order: Order, found: Sequence[Sample]) -> Path | None:
@@ -193,11 +189,6 @@ def _finish(
     return card
 
 
-def _names(order: Order) -> tuple[str, ...]:
-    """The data sets of the order without the paths of this machine."""
-    return tuple(name if name == PROCEDURAL else Path(name).name for name in order.data)
-
-
 def _card(
     order: Order,
     plan: Plan,
@@ -207,7 +198,7 @@ def _card(
     parameters: int,
     seen: tuple[str, ...],
 ) -> Card:
-    names = _names(order)
+    names = without_paths(order.data)
     command = f"iad-unify train region-expert {' '.join(f'--data {name}' for name in names)} --config {order.config}"
     command += f" --steps {done.step} --seed {plan.seed} --batch {plan.batch} --out FOLDER"
     command += " --good-only" if order.good_only else ""
