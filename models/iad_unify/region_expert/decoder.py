@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from iad_unify.region_expert.config import SIDE_STEP
+from iad_unify.region_expert.connections import CONNECTION_NUMBERS
 from iad_unify.region_expert.template import TemplateDifference
 
 #: Numbers that describe a region's shape to the type head; see `pooling.shape_numbers`.
 SHAPE_NUMBERS = 6
+_LOOK_HIDDEN = 0.5
 _NORM_GROUPS = 8
 #: Stride of the finest map, which is also the one that tokens are pooled from; pixels.
 STRIDE = 4
@@ -180,22 +182,34 @@ class ExtentHead(nn.Module):
         self.norm = nn.LayerNorm(rows * token_dim + SHAPE_NUMBERS)
         self.layers = nn.Sequential(nn.Linear(rows * token_dim + SHAPE_NUMBERS, 64), nn.GELU(), nn.Linear(64, 4))
 
-    def forward(self, rows: Tensor, shape: Tensor) -> Tensor:
-        """Appearance rows [N, K, D] and shape numbers [N, SHAPE_NUMBERS] to margins of at least 0."""
-        raw = self.layers(self.norm(torch.cat([rows.flatten(1), shape], dim=1)))
+    def forward(self, rows: Tensor, numbers: Tensor) -> Tensor:
+        """Appearance rows [N, K, D] and region numbers [N, R] to margins of at least 0."""
+        raw = self.layers(self.norm(torch.cat([rows.flatten(1), numbers[:, :SHAPE_NUMBERS]], dim=1)))
         return functional.softplus(raw) * 8.0  # about 8 px a unit keeps the weights near 1
 
 
 class TypeHead(nn.Module):
-    """Appearance rows [N, K, D] and shape numbers [N, SHAPE_NUMBERS] of regions to type logits [N, T]."""
+    """Appearance rows [N, K, D] and region numbers [N, R] to type logits [N, T].
 
-    def __init__(self, token_dim: int, rows: int, types: int) -> None:
+    With `connections` what a region severs and joins speaks for itself beside its look: the look holds for the boards that
+    were learnt from, connectivity for all. So in training the look is hidden half of the time.
+    """
+
+    def __init__(self, token_dim: int, rows: int, types: int, connections: bool) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(rows * token_dim + SHAPE_NUMBERS)
         self.layers = nn.Sequential(
             nn.Linear(rows * token_dim + SHAPE_NUMBERS, 128), nn.GELU(), nn.Dropout(0.1), nn.Linear(128, types)
         )
+        self.connected = (
+            nn.Sequential(nn.Linear(CONNECTION_NUMBERS, 64), nn.GELU(), nn.Linear(64, types)) if connections else None
+        )
 
-    def forward(self, rows: Tensor, shape: Tensor) -> Tensor:
-        """See the class."""
-        return self.layers(self.norm(torch.cat([rows.flatten(1), shape], dim=1)))
+    def forward(self, rows: Tensor, numbers: Tensor) -> Tensor:
+        """See the class; the first SHAPE_NUMBERS are the shape's, the others `connections.changes`."""
+        look = self.layers(self.norm(torch.cat([rows.flatten(1), numbers[:, :SHAPE_NUMBERS]], dim=1)))
+        if self.connected is None:
+            return look
+        if self.training:
+            look = look * functional.dropout(look.new_ones((len(look), 1)), _LOOK_HIDDEN)
+        return look + self.connected(numbers[:, SHAPE_NUMBERS:])

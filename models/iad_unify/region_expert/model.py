@@ -18,13 +18,15 @@ from torch import Tensor, nn
 
 from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.checkpoint import CONFIG, TENSORS, CheckpointError, read_config
-from iad_unify.region_expert import backbone, closeup, pooling
+from iad_unify.region_expert import backbone, closeup, connections, pooling
 from iad_unify.region_expert.config import BACKBONES, ExpertConfig
+from iad_unify.region_expert.connections import CONNECTION_NUMBERS
 from iad_unify.region_expert.decoder import Decoder, DetailBranch, ExtentHead, TypeHead
 from iad_unify.region_expert.described import Described, Frame
 
 _MEAN = (0.485, 0.456, 0.406)  # ImageNet, as DINOv2 was trained
 _STD = (0.229, 0.224, 0.225)
+_TYPES_LAST = ("type_head.layers.3", "type_head.connected.2")
 _RETRAIN = "train one with `iad-unify train region-expert --data procedural --out FOLDER`"
 
 
@@ -71,7 +73,7 @@ class RegionExpert(nn.Module):
         self.detail = DetailBranch(config.widths, config.template)
         self.decoder = Decoder(config.widths, self.backbone.channels, config.token_dim)
         self.close_look = closeup.CloseLook(config.token_dim, config.template)
-        self.type_head = TypeHead(config.token_dim, APPEARANCE_ROWS, len(config.answers))
+        self.type_head = TypeHead(config.token_dim, APPEARANCE_ROWS, len(config.answers), config.template)
         self.extent_head = ExtentHead(config.token_dim, APPEARANCE_ROWS) if config.boxes else None
         self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1) * 255, persistent=False)
         self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1) * 255, persistent=False)
@@ -107,9 +109,9 @@ class RegionExpert(nn.Module):
         inside, around = pooling.pool(scene.features, masks, owner, content).unbind(dim=1)
         looks = self.close_look(closeup.cut(self._planes(scene), masks, owner))
         rows = torch.stack([inside, around, looks.to(inside)], dim=1)
-        shape = pooling.shape_numbers(masks)
-        margins = None if self.extent_head is None else self.extent_head(rows, shape)
-        return Description(rows, self.type_head(rows, shape), margins)
+        numbers = self._numbers(scene, masks, owner)
+        margins = None if self.extent_head is None else self.extent_head(rows, numbers)
+        return Description(rows, self.type_head(rows, numbers), margins)
 
     def describe_frame(self, frame: Frame, masks: Sequence[NDArray[np.bool_]]) -> Described:
         """`describe` of at least one mask [S, S] of one frame, without gradients."""
@@ -124,6 +126,20 @@ class RegionExpert(nn.Module):
             if margins is None:
                 margins = logits.new_zeros((len(masks), 4))
             return Described(rows.half().cpu().numpy(), logits.float().cpu().numpy(), margins.float().cpu().numpy())
+
+    def _numbers(self, scene: Scene, masks: Tensor, owner: Tensor) -> Tensor:
+        """The region numbers of the heads, [N, 6], or [N, 15] of an expert that compares with templates."""
+        shape = pooling.shape_numbers(masks)
+        if not self.config.template:
+            return shape
+        changes = np.zeros((len(masks), CONNECTION_NUMBERS), np.float32)
+        if scene.templates is not None:
+            pictures, templates = scene.pictures.cpu().numpy(), scene.templates.cpu().numpy()
+            given = np.ones(len(pictures)) if scene.has_template is None else scene.has_template.cpu().numpy()
+            for row, (mask, picture) in enumerate(zip((masks > 0).cpu().numpy(), owner.tolist(), strict=True)):
+                if given[picture] > 0 and mask.any():
+                    changes[row] = connections.changes(pictures[picture], templates[picture], mask)
+        return torch.cat([shape, torch.from_numpy(changes).to(shape)], dim=1)
 
     def _planes(self, scene: Scene) -> Tensor:
         """The channels that are looked at closely, [B, 3 or 9, S, S]; without a template the picture is its own."""
@@ -182,7 +198,7 @@ def load(folder: Path) -> RegionExpert:
 def start_from(model: RegionExpert, folder: Path, keep_backbone: bool = False) -> int:
     """Copy every trained tensor of equal name and shape from a checkpoint; returns how many. Raises CheckpointError.
 
-    The type head's last layer is left out when the types differ. The frozen backbone is copied when it has equal shape,
+    The type head's last layers are left out when the types differ. The frozen backbone is copied when it has equal shape,
     unless `keep_backbone`, which is for one that was chosen on purpose.
     """
     donor = load(folder)
@@ -193,7 +209,7 @@ def start_from(model: RegionExpert, folder: Path, keep_backbone: bool = False) -
         for name, value in donor.state_dict().items()
         if name in own
         and own[name].shape == value.shape
-        and (same_types or not name.startswith("type_head.layers.3"))
+        and (same_types or not name.startswith(_TYPES_LAST))
         and not (keep_backbone and name.startswith("backbone."))
     }
     model.load_state_dict(taken, strict=False)

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from iad_unify.region_expert.closeup import ROOM_PX, WINDOW_PX
+from iad_unify.region_expert.connections import CONNECTION_NUMBERS, changes
 from iad_unify.region_expert.decoder import SHAPE_NUMBERS, STRIDE
 from iad_unify.region_expert.described import Frame
 from iad_unify.region_expert.pooling import RING_CELLS
@@ -27,7 +28,7 @@ class Cuts(NamedTuple):
 
     windows: NDArray[np.float32]  # [N, 64, 64, 4 or 7]; colours 0..255, mask 0..1
     pooled: NDArray[np.float32]  # [N, 2, D]: mean features inside and around
-    shape: NDArray[np.float32]  # [N, 6], of `pooling.shape_numbers`
+    shape: NDArray[np.float32]  # [N, 6], of `pooling.shape_numbers`; with templates [N, 15], then `connections.changes`
 
 
 def cut(frame: Frame, masks: Sequence[NDArray[np.bool_]], *, template: bool) -> Cuts:
@@ -41,14 +42,16 @@ def cut(frame: Frame, masks: Sequence[NDArray[np.bool_]], *, template: bool) -> 
     out = Cuts(
         np.empty((len(masks), WINDOW_PX, WINDOW_PX, 1 + 3 * len(shown)), np.float32),
         np.empty((len(masks), 2, cells.shape[2]), np.float32),
-        np.empty((len(masks), SHAPE_NUMBERS), np.float32),
+        np.zeros((len(masks), SHAPE_NUMBERS + (CONNECTION_NUMBERS if template else 0)), np.float32),
     )
     for row, mask in enumerate(masks):
         plane = mask.view(np.uint8)
         box = _Box(*cv2.boundingRect(plane))
         _window(out.windows[row], shown, plane, box)
         out.pooled[row] = _pooled(cells, content, plane, box)
-        out.shape[row] = _shape(plane[box.y : box.y + box.height, box.x : box.x + box.width])
+        out.shape[row, :SHAPE_NUMBERS] = _shape(plane[box.y : box.y + box.height, box.x : box.x + box.width])
+        if template and frame.template is not None:
+            out.shape[row, SHAPE_NUMBERS:] = changes(frame.square, frame.template, mask)
     return out
 
 

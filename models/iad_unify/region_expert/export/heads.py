@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from iad_unify.region_expert.closeup import WINDOW_PX
+from iad_unify.region_expert.connections import CONNECTION_NUMBERS
 from iad_unify.region_expert.decoder import SHAPE_NUMBERS
 from iad_unify.region_expert.export.cutting import Cuts
 from iad_unify.region_expert.model import RegionExpert
@@ -36,16 +37,16 @@ def outputs(model: RegionExpert) -> tuple[str, ...]:
 
 def example(model: RegionExpert, count: int) -> Cuts:
     """Empty cuts of that many regions, of the expert's own shapes."""
-    channels = 7 if model.config.template else 4
+    channels, changes = (7, CONNECTION_NUMBERS) if model.config.template else (4, 0)
     return Cuts(
         np.zeros((count, WINDOW_PX, WINDOW_PX, channels), np.float32),
         np.zeros((count, 2, model.config.token_dim), np.float32),
-        np.zeros((count, SHAPE_NUMBERS), np.float32),
+        np.zeros((count, SHAPE_NUMBERS + changes), np.float32),
     )
 
 
 class ExportableHeads(nn.Module):
-    """`RegionExpert.describe` from cuts on: windows [N, 64, 64, C], pooled [N, 2, D], shape [N, 6] to `outputs`."""
+    """`RegionExpert.describe` from cuts on: windows [N, 64, 64, C], pooled [N, 2, D], shape [N, 6 or 15] to `outputs`."""
 
     mean: Tensor
     std: Tensor

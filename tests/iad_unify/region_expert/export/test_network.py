@@ -186,7 +186,7 @@ def test_the_steps_to_a_plan_are_written_down(checkpoint: Path, tmp_path: Path) 
     )
     assert f"--onnx=network.onnx --saveEngine={runtimes.PLAN_MODEL}/1/model.plan --noTF32" in script
     assert f"--onnx=heads.onnx --saveEngine={runtimes.HEADS_PLAN_MODEL}/1/model.plan --noTF32" in script
-    assert "--maxShapes=windows:16x64x64x7,pooled:16x2x64,shape:16x6\n" in script
+    assert "--maxShapes=windows:16x64x64x7,pooled:16x2x64,shape:16x15\n" in script
     subprocess.run(["sh", "-n", str(tmp_path / "build-plan.sh")], check=True)
     assert f"dims: [ {SIDE}, {SIDE}, 3 ]" in configuration
     for name in ("windows", "pooled", "shape", "rows", "type_logits", "margins"):
