@@ -13,7 +13,7 @@ are listed below the table; RUN/run.json keeps the arms of other options out. We
 manifest.jsonl works in place of these two.
 
 The row `xor` of deeppcb is the naive detector: differing pixels after alignment, opened, closed, boxes with a fixed
-margin; it cannot name a type, so its F counts boxes of any type as right.
+margin; it cannot name a type, so its F counts boxes of any type as right. It is measured when no arm is unfinished.
 """
 
 import argparse
@@ -140,10 +140,10 @@ def show(options: argparse.Namespace, arms: list[Arm]) -> None:
         table.add_section()
         table.add_row("mean of folds", "0", *(f"{value:.3f}" for value in np.mean(rows, axis=0)))
         table.add_row("worst fold", "0", *(f"{value:.3f}" for value in np.min(rows, axis=0)))
-    if options.kind == "deeppcb" and not options.list:
+    unfinished = [f"{arm.name} seed {arm.seed}" for arm in arms if not arm.report.is_file()]
+    if options.kind == "deeppcb" and not options.list and not unfinished:
         table.add_row("xor, all boards", "", f"{naive(options.data):.3f}", *["-"] * (len(names) - 1))
     Console(width=150).print(table)
-    unfinished = [f"{arm.name} seed {arm.seed}" for arm in arms if not arm.report.is_file()]
     print("unfinished:", ", ".join(unfinished) or "none")
 
 
