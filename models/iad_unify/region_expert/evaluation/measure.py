@@ -25,6 +25,7 @@ from iad_unify.region_expert.evaluation.looking import look
 from iad_unify.region_expert.evaluation.resampling import Resampling, Value
 from iad_unify.region_expert.evaluation.seen import Levels, Seen
 from iad_unify.region_expert.evaluation.subjects import Subject, Subjects
+from iad_unify.region_expert.export.delegating import with_cuts
 
 #: Always in the report, null where the pictures do not allow them.
 HEADLINE = ("image_auroc", "pixel_auroc", "pixel_ap", "f1_max", *report.AUPRO_LIMITS, "iou")
@@ -61,6 +62,7 @@ def evaluate(order: Order, console: Console) -> dict[str, Any]:
     tiling.tiles(square, expert.config.size)  # refuses before any picture is read
     if order.device == "auto" and torch.cuda.is_available():
         expert.to("cuda")
+    expert = with_cuts(expert)
     card = read_card(order.checkpoint)
     at = cold_start.LEVELS if order.cold_start else levels.of_card(card, order.checkpoint)
     found = _subjects(order)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from iad_unify.region_expert.described import Described, Frame
 from iad_unify.region_expert.export.cutting import cut
-from iad_unify.region_expert.export.runtimes import Network
+from iad_unify.region_expert.export.runtimes import Network, TorchNetwork
 from iad_unify.region_expert.model import ExpertOutput, RegionExpert
 
 
@@ -38,3 +38,11 @@ class Delegating(RegionExpert):
         if margins is None:
             margins = np.zeros((len(masks), 4), np.float32)
         return Described(rows.astype(np.float16), logits, margins)
+
+
+def with_cuts(model: RegionExpert) -> RegionExpert:
+    """The same answers on the processor, from cuts: of many regions in large squares two to ten times as fast.
+
+    A model on another device comes back as it is.
+    """
+    return Delegating(model, TorchNetwork(model)) if model.mean.device.type == "cpu" else model

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from iad_unify.geometry import Letterbox
 from iad_unify.region_expert.described import Frame
 from iad_unify.region_expert.evaluation import detections, metrics
+from iad_unify.region_expert.export.delegating import with_cuts
 from iad_unify.region_expert.inspection import Level, maps, regions
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.proposals import smooth
@@ -77,6 +78,7 @@ def template_of(labelled: Labelled) -> NDArray[np.uint8] | None:
 def _best_boxes(model: RegionExpert, held_out: Sequence[Held]) -> tuple[float, float, int]:
     """The best F1 of typed boxes, and the threshold and the merge gap that give it."""
     tried = list(product(_LEVELS, _GAPS))
+    quick = with_cuts(model)
     hits, found, true = np.zeros(len(tried)), np.zeros(len(tried)), 0
     for labelled, letterbox in held_out[:_BOXED_PICTURES]:
         raw, features = maps(model, labelled.rgb[None], template_of(labelled))
@@ -86,7 +88,7 @@ def _best_boxes(model: RegionExpert, held_out: Sequence[Held]) -> tuple[float, f
         true += len(kinds)
         for index, (threshold, gap) in enumerate(tried):
             level = Level(threshold, 0.0, gap, _MOST_REGIONS, model.config.grow_share)
-            seen = regions(model, smoothed, frame, level)
+            seen = regions(quick, smoothed, frame, level)
             hits[index] += detections.match(seen.boxes, seen.type_logits.argmax(axis=1), boxes, kinds).sum()
             found[index] += len(seen.boxes)
     f1 = 2 * hits / np.maximum(found + true, 1)
