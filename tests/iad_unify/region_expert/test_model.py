@@ -11,7 +11,15 @@ from transformers import Dinov2Config, Dinov2Model, Dinov2WithRegistersConfig, D
 from iad_unify.checkpoint import CheckpointError
 from iad_unify.region_expert import backbone, model
 from iad_unify.region_expert.config import ExpertConfig
-from iad_unify.region_expert.decoder import CONTRAST_GAIN, CONTRAST_SCALES, STRIDE, LocalContrast
+from iad_unify.region_expert.connections import CONNECTION_NUMBERS
+from iad_unify.region_expert.decoder import (
+    CONTRAST_GAIN,
+    CONTRAST_SCALES,
+    SHAPE_NUMBERS,
+    STRIDE,
+    LocalContrast,
+    TypeHead,
+)
 
 PICTURES = torch.randint(0, 256, (2, 256, 256, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -135,3 +143,50 @@ def test_a_backbone_that_was_chosen_is_kept_when_starting_from_another_checkpoin
     model.start_from(fresh, tmp_path, keep_backbone=True)
     assert all(torch.equal(value, before[name]) for name, value in fresh.backbone.state_dict().items())
     assert torch.allclose(fresh.decoder.tokens.weight, expert.decoder.tokens.weight, atol=1e-3)
+
+
+def test_look_and_connections_are_each_learnt_alone_and_count_together() -> None:
+    """Both tell the type here; a head that learnt them only together would be lost when one of them is strange."""
+    torch.manual_seed(0)
+    head = TypeHead(4, 1, 2, connections=True)
+    target = torch.randint(0, 2, (256,))
+    rows = (2.0 * target - 1)[:, None, None] + 0.3 * torch.randn(256, 1, 4)
+    numbers = 0.1 * torch.randn(256, SHAPE_NUMBERS + CONNECTION_NUMBERS)
+    numbers[:, SHAPE_NUMBERS] += 2.0 * target - 1
+    optimiser = torch.optim.Adam(head.parameters(), 1e-2)
+    for _ in range(100):
+        optimiser.zero_grad()
+        functional.cross_entropy(head(rows, numbers), target).backward()
+        optimiser.step()
+    head.eval()
+    assert head.connected is not None
+    with torch.inference_mode():
+        look = head.layers(head.norm(torch.cat([rows.flatten(1), numbers[:, :SHAPE_NUMBERS]], dim=1)))
+        connected = head.connected(numbers[:, SHAPE_NUMBERS:])
+        torch.testing.assert_close(head(rows, numbers), look + connected)
+    for logits in (look, connected):
+        assert (logits.argmax(dim=1) == target).float().mean() > 0.95
+
+
+def test_an_expert_without_templates_has_no_connections() -> None:
+    expert = model.RegionExpert(ExpertConfig(widths=(8, 16, 16, 16)))
+    assert expert.type_head.connected is None
+
+
+def test_what_a_region_severs_in_its_template_moves_its_type() -> None:
+    torch.manual_seed(0)
+    expert = model.RegionExpert(ExpertConfig(widths=(8, 16, 16, 16), template=True)).eval()
+    template = torch.full((1, 256, 256, 3), 220, dtype=torch.uint8)
+    template[:, 120:128] = 30
+    picture = template.clone()
+    picture[:, 120:128, 100:106] = 220
+    masks = torch.zeros(1, 256, 256)
+    masks[:, 120:128, 100:106] = 1
+    owner, content = torch.zeros(1, dtype=torch.int64), torch.ones(1, 256, 256)
+    features = torch.zeros(1, expert.config.token_dim, 64, 64)
+    with torch.inference_mode():
+        alone = expert.describe(model.Scene(picture, features), masks, owner, content)
+        absent = expert.describe(model.Scene(picture, features, template, torch.zeros(1)), masks, owner, content)
+        compared = expert.describe(model.Scene(picture, features, template), masks, owner, content)
+    torch.testing.assert_close(alone.type_logits, absent.type_logits)
+    assert (compared.type_logits - alone.type_logits).abs().max() > 0.01
