@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -88,25 +88,34 @@ class Mixed:
 def find(folders: Sequence[str], groups: Path | None) -> list[Path]:
     """The picture files of all folders, sorted: of a data set its pictures, of any other folder all below it.
 
-    With a split file only pictures of groups in its train part. Without one, a data set's own test part is left out.
-    Raises DataError when nothing is left, or a folder without a data set's layout is to be divided by groups.
+    With a split file only pictures of groups in its train part; a data set that it names no group of counts as a whole, as
+    in training. Without one, a data set's own test part is left out. Raises DataError when nothing is left, or a folder
+    without a data set's layout is to be divided by groups.
     """
     if groups and not folders:
         raise DataError(groups, "no picture to divide: drawings have no groups")
-    chosen = splits.read(groups).part("train") if groups else None
-    found: list[Path] = []
+    loose: list[Path] = []
+    known: list[Sample] = []
     for name in folders:
-        samples = _samples(Path(name), chosen is not None)
-        if samples is None and chosen is not None:
+        samples = _samples(Path(name), groups is not None)
+        if samples is not None:
+            prefix = f"{Path(name).name}:" if len(folders) > 1 else ""  # as `samples.read_all` names groups
+            known += [replace(sample, group=prefix + sample.group) for sample in samples]
+        elif groups:
             raise DataError(name, "has no layout of a data set, so no groups to choose by; leave out --groups")
-        if samples is None:
-            found += _below(Path(name))
-            continue
-        prefix = f"{Path(name).name}:" if len(folders) > 1 else ""  # as `samples.read_all` names groups
-        found += [sample.image for sample in samples if _wanted(sample, prefix, chosen)]
+        else:
+            loose += _below(Path(name))
+    found = {*loose, *(sample.image for sample in _chosen(known, groups, len(folders)))}
     if folders and not found:
         raise DataError(groups or folders[0], "no picture to learn from")
-    return sorted(set(found))
+    return sorted(found)
+
+
+def _chosen(known: Sequence[Sample], groups: Path | None, folders: int) -> list[Sample]:
+    if groups is None:
+        return [sample for sample in known if sample.part != "test"]
+    split = splits.read(groups)
+    return splits.select(known, (splits.with_prefixes(split, known) if folders > 1 else split).train)
 
 
 def supply(files: Sequence[Path], drawn: bool, size: int) -> Frames:
@@ -123,10 +132,6 @@ def _samples(folder: Path, divided: bool) -> list[Sample] | None:
     if layout is None or (layout.name == "folder" and not divided and not (folder / GOOD).is_dir()):
         return None
     return layouts.read(folder)
-
-
-def _wanted(sample: Sample, prefix: str, chosen: frozenset[str] | None) -> bool:
-    return sample.part != "test" if chosen is None else prefix + sample.group in chosen
 
 
 def _below(folder: Path) -> Iterator[Path]:

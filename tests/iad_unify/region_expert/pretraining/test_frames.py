@@ -44,6 +44,15 @@ def test_groups_of_several_data_sets_are_told_apart_as_in_training(tile_folder: 
     assert frames.find(both, tmp_path / "split.json") == expected
 
 
+def test_a_split_of_one_data_set_holds_beside_another_that_it_does_not_name(tile_folder: Path, tmp_path: Path) -> None:
+    added = {_picture(tmp_path / "good" / name) for name in ("x.png", "y.png")}
+    known = samples.read(tile_folder)
+    split = splits.by_group(known, 0.5, 0.2, seed=0)
+    splits.write(split, tmp_path / "split.json")
+    found = frames.find([str(tile_folder), str(tmp_path)], tmp_path / "split.json")
+    assert set(found) == added | {sample.image for sample in splits.select(known, split.train)}
+
+
 def test_the_test_part_of_a_data_set_is_left_out(tmp_path: Path) -> None:
     learnt = _picture(tmp_path / "train" / "good" / "0.png")
     _picture(tmp_path / "test" / "good" / "0.png")
