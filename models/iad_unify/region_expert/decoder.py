@@ -208,11 +208,22 @@ class TypeHead(nn.Module):
 
     def forward(self, rows: Tensor, numbers: Tensor) -> Tensor:
         """See the class; the first SHAPE_NUMBERS are the shape's, the others `connections.changes`."""
-        look = self.layers(self.norm(torch.cat([rows.flatten(1), numbers[:, :SHAPE_NUMBERS]], dim=1)))
-        if self.connected is None:
+        look, connected = self.parts(rows, numbers)
+        if connected is None:
             return look
-        connected = self.connected(numbers[:, SHAPE_NUMBERS:])
         if not self.training:
             return look + connected
         chance = torch.rand((len(look), 1), device=look.device)
         return look * (chance > _ALONE) + connected * (chance < 1 - _ALONE)
+
+    def parts(self, rows: Tensor, numbers: Tensor) -> tuple[Tensor, Tensor | None]:
+        """What the look says, and what the connections say; their sum is what the head says."""
+        look = self.layers(self.norm(torch.cat([rows.flatten(1), numbers[:, :SHAPE_NUMBERS]], dim=1)))
+        return look, None if self.connected is None else self.connected(numbers[:, SHAPE_NUMBERS:])
+
+    def weigh_look(self, share: float) -> None:
+        """From now on the look counts that share of what it counted."""
+        last = self.layers[-1]
+        with torch.no_grad():
+            for value in last.parameters():
+                value.mul_(share)

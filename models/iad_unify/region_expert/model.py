@@ -109,7 +109,7 @@ class RegionExpert(nn.Module):
         inside, around = pooling.pool(scene.features, masks, owner, content).unbind(dim=1)
         looks = self.close_look(closeup.cut(self._planes(scene), masks, owner))
         rows = torch.stack([inside, around, looks.to(inside)], dim=1)
-        numbers = self._numbers(scene, masks, owner)
+        numbers = self.region_numbers(scene, masks, owner)
         margins = None if self.extent_head is None else self.extent_head(rows, numbers)
         return Description(rows, self.type_head(rows, numbers), margins)
 
@@ -127,7 +127,7 @@ class RegionExpert(nn.Module):
                 margins = logits.new_zeros((len(masks), 4))
             return Described(rows.half().cpu().numpy(), logits.float().cpu().numpy(), margins.float().cpu().numpy())
 
-    def _numbers(self, scene: Scene, masks: Tensor, owner: Tensor) -> Tensor:
+    def region_numbers(self, scene: Scene, masks: Tensor, owner: Tensor) -> Tensor:
         """The region numbers of the heads, [N, 6], or [N, 15] of an expert that compares with templates."""
         shape = pooling.shape_numbers(masks)
         if not self.config.template:

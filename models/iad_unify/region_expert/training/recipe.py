@@ -24,6 +24,7 @@ from iad_unify.region_expert.training import figures, validation
 from iad_unify.region_expert.training.sampling import MixedSource, ProceduralSource, SampleSource, Source
 from iad_unify.region_expert.training.trainer import Plan, Progressed, Trainer
 from iad_unify.region_expert.training.variation import with_anomaly
+from iad_unify.region_expert.training.weighing import weigh
 from iad_unify.types import DEFECT_TYPES
 
 _VALIDATION_SHARE = 0.2  # of the groups that are learnt from
@@ -174,6 +175,9 @@ def _finish(
 ) -> Card:
     """Thresholds, checkpoint, card and pictures of the averaged model."""
     expert = trainer.averaged.eval()
+    share = weigh(expert, held_out)
+    if expert.config.template:
+        console.print(f"the look counts {share:g} beside what a region severs and joins")
     checked = validation.check(expert, held_out)
     heads = (*HEADS, EXTENT) if expert.config.boxes else HEADS
     config = replace(expert.config, merge_gap_px=checked.merge_gap_px, trained_heads=heads)
