@@ -27,9 +27,8 @@ class Question:
     text: str
     appearance: NDArray[np.floating]  # [R, K, D]; R may be 0
     geometry: NDArray[np.floating]  # [R, 5]
-    reference: NDArray[np.floating] | None = (
-        None  # [R, K, D], of a good part at the same places; only some models read it
-    )
+    #: [R, K, D], of a good part at the same places, for a model made for it; None: there is nothing to compare with.
+    reference: NDArray[np.floating] | None = None
 
 
 @dataclass(frozen=True, slots=True)
