@@ -86,7 +86,7 @@ class VisionSettings(Section):
     reference_tokens: bool = Field(
         False,
         description="The explainer is also told what the golden template of a camera (`calibrate --template`) looks like at each "
-        "region. For explainers of `iad-unify train explainer --references`; others, such as the shipped one, ignore it. A "
+        "region. For explainers that were trained with `--references`; others, such as the shipped one, ignore it. A "
         "frame with regions then takes about twice the expert's time.",
     )
     square_px: Square = Field(
