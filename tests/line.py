@@ -72,6 +72,7 @@ class SpotExpert:
         self.away = False
         self.model = MODEL  # the version that is served
         self.looks = 0
+        self.described = 0  # looks for which the reference's rows were asked for
         self.memories: set[str] = set()  # that it can use
         self.references: list[str] = []  # that it was asked with
         self.sides: list[int] = []  # of the squares that it was shown
@@ -80,11 +81,14 @@ class SpotExpert:
         self._check()
         return ExpertCard(at_square(self.model, side, EXPERT_SIZE), default_threshold=0.5, proposal_threshold=0.2)
 
-    async def find_regions(self, image: Image, proposal: float = 0.0, reference: str = "") -> Findings:
+    async def find_regions(
+        self, image: Image, proposal: float = 0.0, reference: str = "", *, describe_reference: bool = False
+    ) -> Findings:
         self._check()
         if reference and reference not in self.memories:
             raise CalibrateAgain(f"{reference} is not there; calibrate again with good parts")
         self.looks += 1
+        self.described += describe_reference
         self.references.append(reference)
         self.sides.append(image.pixels.shape[0])
         box = Letterbox.from_array(image.letterbox, image.pixels.shape[0])
@@ -97,7 +101,8 @@ class SpotExpert:
         regions = tuple(replace(region, number=number) for number, region in enumerate(found, 1))
         geometry = np.array([_geometry(region) for region in regions], np.float32).reshape(len(regions), 5)
         appearance = np.array([_appearance(inner, region) for region in regions], np.float16)
-        tokens = RegionTokens(appearance.reshape(len(regions), APPEARANCE_ROWS, 8), geometry)
+        rows = appearance.reshape(len(regions), APPEARANCE_ROWS, 8)
+        tokens = RegionTokens(rows, geometry, np.zeros_like(rows) if reference and describe_reference else None)
         version = at_square(self.model, image.pixels.shape[0], EXPERT_SIZE)
         return Findings(float(strangeness.max()), regions, tokens, version)
 
@@ -238,7 +243,9 @@ class Line:
 
 
 @contextlib.asynccontextmanager
-async def open_line(folder: Path, language: str = "en", least_type_confidence: float = 0.0) -> AsyncIterator[Line]:
+async def open_line(
+    folder: Path, language: str = "en", least_type_confidence: float = 0.0, *, describe_reference: bool = False
+) -> AsyncIterator[Line]:
     """A line whose state is under `folder` and whose alerts are in `language`.
 
     Its `keeper` does not run by itself: a test calls `catch_up` or `settle`.
@@ -260,7 +267,7 @@ async def open_line(folder: Path, language: str = "en", least_type_confidence: f
         squares = dict[str, int]()
         sight = Sight(
             expert=expert, tokens=tokens, max_pixels=50_000_000, metrics=metrics,
-            square_of=lambda camera: squares.get(camera, EXPERT_SIZE),
+            square_of=lambda camera: squares.get(camera, EXPERT_SIZE), describe_reference=describe_reference,
         )  # fmt: skip
         resolve = Thresholds(store=thresholds)
         history = SqlScoreHistory(database=database)

@@ -87,10 +87,18 @@ class RegionTokens:
 
     appearance: NDArray[np.float16]  # [N, K, D]
     geometry: NDArray[np.float32]  # [N, 5] cx, cy, w, h, area, normalised to the original frame
+    reference: NDArray[np.float16] | None = None  # [N, K, D] of the golden template at the same masks; None without one
 
     def __post_init__(self) -> None:
         if len(self.appearance) != len(self.geometry):
             raise ValueError(f"{len(self.appearance)} appearance rows for {len(self.geometry)} geometry rows")
+        if self.reference is not None and self.reference.shape != self.appearance.shape:
+            raise ValueError(f"reference rows {self.reference.shape} for appearance rows {self.appearance.shape}")
+
+    def strongest(self, count: int) -> "RegionTokens":
+        """Those of the first so many regions."""
+        reference = None if self.reference is None else self.reference[:count]
+        return RegionTokens(self.appearance[:count], self.geometry[:count], reference)
 
 
 @dataclass(frozen=True, slots=True)

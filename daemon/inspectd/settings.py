@@ -83,6 +83,12 @@ class VisionSettings(Section):
         description="Folder of memories of good parts and golden templates (`calibrate --memory`, `--template`); "
         "state_dir/references when unset. With Triton: the folder that its parameter `references` names.",
     )
+    reference_tokens: bool = Field(
+        False,
+        description="The explainer is also told what the golden template of a camera (`calibrate --template`) looks like at each "
+        "region. For explainers that were trained with `--references`; others, such as the shipped one, ignore it. A "
+        "frame with regions then takes about twice the expert's time.",
+    )
     square_px: Square = Field(
         EXPERT_SIZE,
         description="Side of the square that frames are brought to; a multiple of 32. One that is larger than the expert's "

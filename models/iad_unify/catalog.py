@@ -55,6 +55,8 @@ REGION_EXPERT = Model(
         # what the frame is also compared with: the id of a memory of good parts, of a golden template, or of both with a
         # plus between them; empty or left out: nothing
         Tensor("REFERENCE", "BYTES", (1,), optional=True),
+        # 1: REFERENCE_APPEARANCE is computed too, where REFERENCE names a golden template; 0 or left out: it is not
+        Tensor("DESCRIBE_REFERENCE", "INT32", (1,), optional=True),
     ),
     outputs=(
         Tensor("IMAGE_SCORE", "FP32", (1,)),
@@ -66,6 +68,8 @@ REGION_EXPERT = Model(
         Tensor("MASKS", "BYTES", (MAX_REGIONS,)),  # COCO RLE counts, original pixels; empty when padded
         Tensor("APPEARANCE", "FP16", (MAX_REGIONS, APPEARANCE_ROWS, -1)),
         Tensor("GEOMETRY", "FP32", (MAX_REGIONS, 5)),  # cx, cy, w, h, area, normalised to the original frame
+        # the APPEARANCE of the aligned golden template at the same masks; all of it is 0 where none is asked for or named
+        Tensor("REFERENCE_APPEARANCE", "FP16", (MAX_REGIONS, APPEARANCE_ROWS, -1)),
         Tensor("DEFAULTS", "FP32", (2,)),  # the card's decision threshold and proposal threshold
         # a region's likely types hold more than this probability together; negative: the card was not calibrated
         Tensor("TYPE_LEVEL", "FP32", (1,)),
@@ -81,6 +85,9 @@ EXPLAINER = Model(
         Tensor("QUESTION", "BYTES", (1,)),  # UTF-8 text; the chat template is the model's
         Tensor("APPEARANCE", "FP16", (-1, APPEARANCE_ROWS, -1)),  # regions in order of score
         Tensor("GEOMETRY", "FP32", (-1, 5)),
+        # what a good part looks like at the same places, as many rows; none or left out: nothing to compare with. A model
+        # that was not trained with references ignores it
+        Tensor("REFERENCE_APPEARANCE", "FP16", (-1, APPEARANCE_ROWS, -1), optional=True),
         Tensor("TEMPERATURE", "FP32", (1,)),  # 0 is greedy
         Tensor("SEED", "INT64", (1,)),
         Tensor("MAX_TOKENS", "INT32", (1,)),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inspectd.frames.source import FrameRecord
 from inspectd.records import (
@@ -101,13 +102,14 @@ def job(index: int = 0, **changes: Any) -> AugmentationJob:
     return replace(whole, **changes)
 
 
-def findings(regions: int = 2, *, dimension: int = 8, seed: int = 0) -> Findings:
-    """Numbers of every kind: subnormal and infinite ones among the halves."""
+def findings(regions: int = 2, *, dimension: int = 8, seed: int = 0, described: bool = False) -> Findings:
+    """Numbers of every kind: subnormal and infinite ones among the halves; `described`, with a reference's rows."""
     rng = np.random.default_rng(seed)
     appearance = rng.standard_normal((regions, 2, dimension)).astype(np.float16)
     if regions:
         appearance.flat[:4] = [np.float16(6e-8), np.float16(-0.0), np.float16(65504), np.float16("inf")]
-    tokens = RegionTokens(appearance, rng.random((regions, 5), dtype=np.float32))
+    geometry = rng.random((regions, 5), dtype=np.float32)
+    tokens = RegionTokens(appearance, geometry, appearance[:, ::-1].copy() if described else None)
     score = float(np.float32(0.1)) if regions else 0.0
     return Findings(score, tuple(region(number + 1) for number in range(regions)), tokens, "aaaaaaaaaaaa")
 
@@ -122,7 +124,12 @@ def equal(one: Findings, other: Findings) -> bool:
         and one.tokens.geometry.dtype == other.tokens.geometry.dtype
         and one.tokens.geometry.shape == other.tokens.geometry.shape
         and one.tokens.geometry.tobytes() == other.tokens.geometry.tobytes()
+        and _bits(one.tokens.reference) == _bits(other.tokens.reference)
     )
+
+
+def _bits(rows: NDArray[np.float16] | None) -> tuple[object, ...] | None:
+    return None if rows is None else (rows.dtype, rows.shape, rows.tobytes())
 
 
 def record(**changes: Any) -> FrameRecord:

@@ -57,7 +57,10 @@ async def test_any_other_circumstance_is_a_miss(
     cache: TokenCache, counts: Counter[str], request: pytest.FixtureRequest
 ) -> None:
     await cache.put(key(request), findings())
-    others = [{"sha256": "other"}, {"model_version": "n"}, {"proposal": 0.3}, {"reference_version": "r"}]
+    others = [
+        *({"sha256": "other"}, {"model_version": "n"}, {"proposal": 0.3}, {"reference_version": "r"}),
+        {"describes_reference": True},
+    ]
     for change in others:
         assert await cache.get(key(request, **change)) is None
     assert counts == {"miss": len(others)}

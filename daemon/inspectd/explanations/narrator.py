@@ -109,7 +109,7 @@ class Narrator:
         if not regions:
             raise NotFound(f"model {findings.model_version} finds no region in the picture of event {event.event_id}")
         told = min(len(regions), MAX_REGIONS_TOLD)
-        tokens = RegionTokens(findings.tokens.appearance[:told], findings.tokens.geometry[:told])
+        tokens = findings.tokens.strongest(told)
         votes = await self._recall.votes(event.event_id, event.camera_id, findings.model_version, regions, tokens)
         rule = TypeRule((await self._sight.card(event.camera_id)).type_level, self._least_type_confidence)
         return Ground(tokens, regions, sighting.cached, rule, votes)

@@ -14,9 +14,11 @@ class TokenKey:
     model_version: str  # names a square larger than the expert's input too
     proposal: float  # proposal threshold
     reference_version: str = ""
+    describes_reference: bool = False  # whether the golden template's rows belong to the findings
 
     def __str__(self) -> str:
-        return f"{self.sha256}:{self.model_version}:{self.reference_version or '-'}:{self.proposal:.6g}"
+        more = ":described" if self.describes_reference else ""
+        return f"{self.sha256}:{self.model_version}:{self.reference_version or '-'}:{self.proposal:.6g}{more}"
 
 
 class TokenCache(Protocol):

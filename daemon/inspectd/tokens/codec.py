@@ -8,6 +8,7 @@
 16     JSON: scores, regions, shapes of the arrays
 appearance, fp16 little-endian [N, K, D]
 geometry, fp32 little-endian [N, 5]
+reference, as appearance; only where the JSON part gives its shape, which older bytes do not
 """
 
 import json
@@ -40,8 +41,12 @@ def encode(findings: Findings) -> bytes:
         "appearance": appearance.shape,
         "geometry": geometry.shape,
     }
+    reference = b""
+    if findings.tokens.reference is not None:
+        description["reference"] = findings.tokens.reference.shape
+        reference = np.ascontiguousarray(findings.tokens.reference, dtype="<f2").tobytes()
     text = json.dumps(description, separators=(",", ":")).encode()
-    rest = text + appearance.tobytes() + geometry.tobytes()
+    rest = text + appearance.tobytes() + geometry.tobytes() + reference
     length = struct.pack("<I", len(text))
     return _HEADER.pack(_MAGIC, VERSION, zlib.crc32(length + rest), len(text)) + rest
 
@@ -64,12 +69,16 @@ def decode(data: bytes) -> Findings:
 def _findings(description: dict[str, Any], arrays: bytes) -> Findings:
     appearance_shape, geometry_shape = tuple(description["appearance"]), tuple(description["geometry"])
     cut = int(np.prod(appearance_shape)) * 2
+    end = cut + int(np.prod(geometry_shape)) * 4 if "reference" in description else len(arrays)
     appearance = np.frombuffer(arrays[:cut], dtype="<f2").reshape(appearance_shape)
-    geometry = np.frombuffer(arrays[cut:], dtype="<f4").reshape(geometry_shape)
+    geometry = np.frombuffer(arrays[cut:end], dtype="<f4").reshape(geometry_shape)
+    reference = None
+    if "reference" in description:
+        reference = np.frombuffer(arrays[end:], dtype="<f2").reshape(description["reference"]).astype(np.float16)
     return Findings(
         image_score=description["image_score"],
         regions=tuple(_region_of(item) for item in description["regions"]),
-        tokens=RegionTokens(appearance.astype(np.float16), geometry.astype(np.float32)),
+        tokens=RegionTokens(appearance.astype(np.float16), geometry.astype(np.float32), reference),
         model_version=description["model_version"],
     )
 

@@ -26,8 +26,13 @@ class RegionExpert(Protocol):
         Raises Unavailable, ModelFailed (it takes no squares of that side).
         """
 
-    async def find_regions(self, image: Image, proposal: float = 0.0, reference: str = "") -> Findings:
+    async def find_regions(
+        self, image: Image, proposal: float = 0.0, reference: str = "", *, describe_reference: bool = False
+    ) -> Findings:
         """Regions above the proposal threshold (0: the card's own), compared with the reference of that id unless empty.
+
+        With `describe_reference` the tokens have reference rows where that names a golden template, at the cost of one more
+        pass of the network for a frame with regions.
 
         Raises CalibrateAgain (the expert cannot use that reference), Unavailable (server away), Overloaded (queue full),
         ModelFailed (the model broke on this frame).

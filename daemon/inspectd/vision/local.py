@@ -38,12 +38,15 @@ class LocalRegionExpert:
 
     async def describe(self, side: int = EXPERT_SIZE) -> ExpertCard:
         """See the port."""
-        return card_from_tensors(await self._infer(blank_image(side)))
+        return card_from_tensors(await self._infer(expert_inputs([blank_image(side)])))
 
-    async def find_regions(self, image: Image, proposal: float = 0.0, reference: str = "") -> Findings:
+    async def find_regions(
+        self, image: Image, proposal: float = 0.0, reference: str = "", *, describe_reference: bool = False
+    ) -> Findings:
         """See the port."""
         try:
-            outputs = await self._infer(image, proposal, reference)
+            inputs = expert_inputs([image], proposal, reference=reference, describe_reference=describe_reference)
+            outputs = await self._infer(inputs)
         except ModelFailed as error:
             if CALIBRATE_AGAIN in str(error):
                 raise CalibrateAgain(str(error)) from error
@@ -54,8 +57,8 @@ class LocalRegionExpert:
         """See the port."""
         await self._process.close()
 
-    async def _infer(self, image: Image, proposal: float = 0.0, reference: str = "") -> Tensors:
-        outputs = await self._process.call(_row(expert_inputs([image], proposal, reference=reference)))
+    async def _infer(self, inputs: Tensors) -> Tensors:
+        outputs = await self._process.call(_row(inputs))
         return {name: values[None] for name, values in outputs.items()}
 
 

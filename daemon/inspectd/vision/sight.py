@@ -27,7 +27,8 @@ class Sighting:
 class Sight:
     """Looks at a picture once: the same bytes under the same model, square, proposal and reference come from the cache.
 
-    `square_of` tells the side of the square that a camera's frames are brought to, pixels.
+    `square_of` tells the side of the square that a camera's frames are brought to, pixels. With `describe_reference` findings
+    hold what the golden template looks like at their regions, where there is one.
     """
 
     def __init__(
@@ -38,9 +39,10 @@ class Sight:
         max_pixels: int,
         metrics: Metrics,
         square_of: Callable[[str], int] = lambda camera_id: EXPERT_SIZE,
+        describe_reference: bool = False,
     ) -> None:
         self._expert, self._tokens, self._max_pixels, self._metrics = expert, tokens, max_pixels, metrics
-        self._square_of = square_of
+        self._square_of, self._describe_reference = square_of, describe_reference
         self._cards: dict[int, ExpertCard] = {}  # by the side of the square
 
     async def card(self, camera_id: str) -> ExpertCard:
@@ -92,14 +94,16 @@ class Sight:
         (`card` is another model's), Unavailable, ModelFailed.
         """
         expected = card or await self.card(camera_id)
-        key = _key(sha256, expected, threshold, reference)
+        key = self._key(sha256, expected, threshold, reference)
         findings = await self._recall(key)
         if findings is not None:
             return Sighting(findings, cached=True)
         image = await self.decode(data, camera_id)
         try:
             with self._metrics.inference.time():
-                findings = await self._expert.find_regions(image, key.proposal, reference)
+                findings = await self._expert.find_regions(
+                    image, key.proposal, reference, describe_reference=self._describe_reference
+                )
         except CalibrateAgain:
             self._cards.clear()  # another version may be served now, for which the camera has another threshold
             raise
@@ -114,16 +118,16 @@ class Sight:
         self, sha256: str, camera_id: str, threshold: float | None = None, reference: str = ""
     ) -> Findings | None:
         """Cached findings of a camera's picture under the served model, without the picture. Raises Unavailable."""
-        return await self._recall(_key(sha256, await self.card(camera_id), threshold, reference))
+        return await self._recall(self._key(sha256, await self.card(camera_id), threshold, reference))
 
     async def _recall(self, key: TokenKey) -> Findings | None:
         findings = await self._tokens.get(key)
         self._metrics.cache.labels("miss" if findings is None else "hit").inc()
         return findings
 
-
-def _key(sha256: str, card: ExpertCard, threshold: float | None, reference: str) -> TokenKey:
-    # The card's version names the square too.
-    # Fewer proposals than the card's would hide what people want to see; a lower decision threshold needs more of them.
-    proposal = card.proposal_threshold if threshold is None else min(card.proposal_threshold, threshold)
-    return TokenKey(sha256, card.model_version, proposal, reference)
+    def _key(self, sha256: str, card: ExpertCard, threshold: float | None, reference: str) -> TokenKey:
+        # The card's version names the square too.
+        # Fewer proposals than the card's would hide what people want to see; a lower decision threshold needs more of them.
+        proposal = card.proposal_threshold if threshold is None else min(card.proposal_threshold, threshold)
+        described = self._describe_reference and bool(reference)  # without one the findings are the same
+        return TokenKey(sha256, card.model_version, proposal, reference, described)

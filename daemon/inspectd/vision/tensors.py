@@ -19,13 +19,19 @@ Tensors = Mapping[str, NDArray[Any]]
 
 
 def expert_inputs(
-    images: Sequence[Image], proposal: float = 0.0, least_area: float = 0.0, reference: str = ""
+    images: Sequence[Image],
+    proposal: float = 0.0,
+    least_area: float = 0.0,
+    reference: str = "",
+    describe_reference: bool = False,
 ) -> dict[str, NDArray[Any]]:
     """The region expert's batch: IMAGE [B, S, S, 3], LETTERBOX [B, 5], PROPOSAL [B, 2], REFERENCE [B, 1].
 
     0 asks for the card's value. REFERENCE is there even when it is empty: Triton batches requests of equal inputs only.
+    DESCRIBE_REFERENCE [B, 1] is there when it is asked for, whatever the reference.
     """
-    return {
+    wanted = {"DESCRIBE_REFERENCE": np.ones((len(images), 1), dtype=np.int32)} if describe_reference else {}
+    return wanted | {
         "IMAGE": np.stack([image.pixels for image in images]).astype(np.uint8, copy=False),
         "LETTERBOX": np.stack([image.letterbox for image in images]).astype(np.float32, copy=False),
         "PROPOSAL": np.tile(np.array([proposal, least_area], dtype=np.float32), (len(images), 1)),
@@ -62,6 +68,7 @@ def explainer_inputs(question: Question) -> dict[str, NDArray[Any]]:
     return {
         "QUESTION": _text(question.text),
         **_token_inputs(question.tokens),
+        **_reference_input(question.tokens),
         **({"CHOICES": choices} if question.choices else {}),
         "TEMPERATURE": np.array([question.temperature], dtype=np.float32),
         "SEED": np.array([question.seed], dtype=np.int64),
@@ -97,6 +104,7 @@ def findings_from_tensors(outputs: Tensors, row: int, image: Image) -> Findings:
             tokens=RegionTokens(
                 appearance=np.array(outputs["APPEARANCE"][row, :count], dtype=np.float16),
                 geometry=np.array(outputs["GEOMETRY"][row, :count], dtype=np.float32),
+                reference=_reference(outputs, row, count),
             ),
             model_version=_word(outputs["MODEL_VERSION"][row, 0]),
         )
@@ -136,6 +144,13 @@ def picture_from_tensors(outputs: Tensors, edit: Edit) -> NDArray[np.uint8]:
     return edited
 
 
+def _reference(outputs: Tensors, row: int, count: int) -> NDArray[np.float16] | None:
+    """The golden template's rows [count, K, D]; None where there are none, as in the answer of an expert that knows none."""
+    if not count or "REFERENCE_APPEARANCE" not in outputs or not outputs["REFERENCE_APPEARANCE"][row, :count].any():
+        return None
+    return np.array(outputs["REFERENCE_APPEARANCE"][row, :count], dtype=np.float16)
+
+
 def _region(outputs: Tensors, row: int, index: int, image: Image) -> Region:
     rle = Rle(image.width, image.height, _word(outputs["MASKS"][row, index]))
     x, y, width, height = (float(value) for value in outputs["BOXES"][row, index])
@@ -169,6 +184,12 @@ def _token_inputs(tokens: RegionTokens) -> dict[str, NDArray[Any]]:
         "APPEARANCE": np.ascontiguousarray(tokens.appearance, dtype=np.float16),
         "GEOMETRY": np.ascontiguousarray(tokens.geometry, dtype=np.float32),
     }
+
+
+def _reference_input(tokens: RegionTokens) -> dict[str, NDArray[Any]]:
+    if tokens.reference is None:
+        return {}
+    return {"REFERENCE_APPEARANCE": np.ascontiguousarray(tokens.reference, dtype=np.float16)}
 
 
 def _text(text: str) -> NDArray[np.object_]:

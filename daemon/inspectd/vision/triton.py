@@ -207,9 +207,11 @@ class TritonRegionExpert:
             await self._server.infer(catalog.REGION_EXPERT, inputs, self._timeout_s, outputs=wanted)
         )
 
-    async def find_regions(self, image: Image, proposal: float = 0.0, reference: str = "") -> Findings:
+    async def find_regions(
+        self, image: Image, proposal: float = 0.0, reference: str = "", *, describe_reference: bool = False
+    ) -> Findings:
         """One frame; see the port."""
-        inputs = expert_inputs([image], proposal, reference=reference)
+        inputs = expert_inputs([image], proposal, reference=reference, describe_reference=describe_reference)
         return findings_from_tensors(await self._server.infer(catalog.REGION_EXPERT, inputs, self._timeout_s), 0, image)
 
     async def close(self) -> None:

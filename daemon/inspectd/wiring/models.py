@@ -101,6 +101,7 @@ def open_sight(settings: Settings, models: Models, tokens: TokenCache, metrics: 
         max_pixels=settings.frames.max_pixels,
         metrics=metrics,
         square_of=settings.vision.square_of,
+        describe_reference=settings.vision.reference_tokens,
     )
 
 

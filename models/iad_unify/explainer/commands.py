@@ -48,6 +48,12 @@ def train(
     gradient_checkpointing: Annotated[
         bool, typer.Option("--gradient-checkpointing", help="Less memory for about a third more time.")
     ] = False,
+    references: Annotated[
+        bool,
+        typer.Option(
+            "--references", help="Half of the examples show a golden template beside each region; drawings only."
+        ),
+    ] = False,
     config: Annotated[
         str, typer.Option(help="tiny (from scratch) or full (a pretrained Qwen3.5, see --base).")
     ] = "tiny",
@@ -90,7 +96,7 @@ def train(
     if data != "procedural" and not fold_expert and (schedule, regions) != ("gt", "given"):
         raise typer.BadParameter("an expert proposes too well on what it learned from", param_hint="--fold-expert")
     try:
-        recipe = Recipe(schedule, regions, lora, whole, gradient_checkpointing)
+        recipe = Recipe(schedule, regions, lora, whole, gradient_checkpointing, references)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     if not minutes and not steps:

@@ -12,6 +12,10 @@ REGION_TOKEN = "<|region|>"
 #: Placeholders per region: one for its appearance, one for its geometry. Geometry in a token of its own is what makes
 #: location learnable: concatenated with appearance it stays at chance.
 TOKENS_PER_REGION = 2
+#: Further ones in a prompt with references, of a model made for them: what a good part looks like there, and the difference.
+TOKENS_PER_REFERENCE = 2
+#: The field of a configuration that says so.
+REFERENCE_FIELD = "region_reference"
 #: Most regions in one prompt, in order of score.
 MAX_PROMPT_REGIONS = 8
 #: Largest vocabulary of the tiny tokenizer; the embedding has room for all of it. With 1,280 entries an alert sentence takes
@@ -25,7 +29,7 @@ def region_fields(
     """The fields that region tokens add to a `Qwen3_5Config`.
 
     `token_dim` is D of the expert's appearance rows, `rows` is K, `octaves` the number of Fourier frequencies that
-    code each of the five geometry numbers.
+    code each of the five geometry numbers. One more is added by `RegionQwen.take_references`.
     """
     return {
         "region_token_id": int(tokenizer.convert_tokens_to_ids(REGION_TOKEN)),
@@ -33,6 +37,11 @@ def region_fields(
         "region_rows": rows,
         "region_octaves": octaves,
     }
+
+
+def takes_references(config: Qwen3_5Config) -> bool:
+    """Whether a model of that configuration was made for reference tokens; one that says nothing was not."""
+    return bool(getattr(config, REFERENCE_FIELD, False))
 
 
 def with_regions(config: Qwen3_5Config, fields: dict[str, int]) -> Qwen3_5Config:

@@ -52,6 +52,7 @@ class Region:
     height: int
     types: tuple[tuple[str, float], ...]  # what may be said of it, the best first
     shapes: tuple[str, ...]
+    reference: NDArray[np.float32] | None = None  # [K, D], what a good part looks like there
 
     def placed(self, x: float, y: float, width: int, height: int) -> tuple[RegionFact, NDArray[np.float32]]:
         """Its fact and geometry [5] with its window at (x, y) of a frame."""
@@ -94,9 +95,14 @@ class Corpus:
         text = asked.question if _as_it_is(asked) else opened(asked.question, rng)
         if not scene:
             return Example(Question(text, self._no_appearance, np.zeros((0, 5), np.float32)), asked.answer)
-        looks = np.stack([region.appearance for region in scene])
-        looks = looks + rng.normal(0, APPEARANCE_NOISE, looks.shape).astype(np.float32) * self._deviation
-        return Example(Question(text, looks, geometry), asked.answer)
+        looks = self._noisy([region.appearance for region in scene], rng)
+        good = [region.reference for region in scene if region.reference is not None]
+        reference = self._noisy(good, rng) if len(good) == len(scene) else None
+        return Example(Question(text, looks, geometry, reference), asked.answer)
+
+    def _noisy(self, rows: Sequence[NDArray[np.float32]], rng: np.random.Generator) -> NDArray[np.float32]:
+        looks = np.stack(rows)
+        return looks + rng.normal(0, APPEARANCE_NOISE, looks.shape).astype(np.float32) * self._deviation
 
     def _simple_kind(self, rng: np.random.Generator) -> QuestionKind:
         return SIMPLE_KINDS[int(rng.integers(len(SIMPLE_KINDS)))]
@@ -164,7 +170,8 @@ def regions_of(regions: Regions, drawn: bool) -> list[Region]:
         slug = regions.drawn_types[index]
         types = ((slug, 1.0),) if drawn else spoken_types(slug, regions.type_logits[index])
         looks = regions.appearance[index].astype(np.float32)
-        found.append(Region(looks, window, x, y, rle.width, rle.height, types, shapes_of(window)))
+        good = None if regions.reference is None else regions.reference[index].astype(np.float32)
+        found.append(Region(looks, window, x, y, rle.width, rle.height, types, shapes_of(window), good))
     return found
 
 

@@ -13,6 +13,7 @@ from iad_unify.checkpoint import model_version
 from iad_unify.data.samples import DataError
 from iad_unify.explainer import sightings_file
 from iad_unify.explainer.collected import Collector, Pictures, collect
+from iad_unify.explainer.compared import Comparing
 from iad_unify.explainer.sightings import CHUNK, Sighting, Spotter, drawn, gather, proposal_threshold
 
 #: Part of the key of kept sightings: raise it when they are drawn or looked at in another way.
@@ -23,15 +24,26 @@ Looks = NDArray[np.float16]
 
 
 def sightings(
-    expert: Path, split: str, seed: int, count: int, keep: Path, report: Report = lambda stage, done, of: None
+    expert: Path,
+    split: str,
+    seed: int,
+    count: int,
+    keep: Path,
+    report: Report = lambda stage, done, of: None,
+    *,
+    compared: bool = False,
 ) -> list[Sighting]:
-    """Sightings of a split with the expert's own proposal threshold, from the file in `keep` when it fits."""
+    """Sightings of a split with the expert's own proposal threshold, from the file in `keep` when it fits.
+
+    With `compared` the same drawings are each seen beside a golden template, and the regions have reference rows.
+    """
     threshold = proposal_threshold(expert)
     key = f"{SIGHTINGS_FORMAT}/{model_version(expert)}/{threshold}/{split}/{seed}/{count}"
-    path = keep / f"sightings-{split}.npz"
+    path = keep / f"{'compared' if compared else 'sightings'}-{split}.npz"
     seen = sightings_file.read(path, key)
     if seen is None:
-        seen = gather(Spotter(expert, threshold), split, seed, count, lambda done: report("drawings", done, count))
+        spotter, stage = (Comparing, "compared drawings") if compared else (Spotter, "drawings")
+        seen = gather(spotter(expert, threshold), split, seed, count, lambda done: report(stage, done, count))
         sightings_file.write(path, key, seen)
     return seen
 

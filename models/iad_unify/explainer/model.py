@@ -9,11 +9,15 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import Cache, Qwen3_5Config, Qwen3_5ForConditionalGeneration
 
+from iad_unify.explainer.config import REFERENCE_FIELD
 from iad_unify.explainer.projection import RegionProjection, put_in
 
 
 class RegionQwen(Qwen3_5ForConditionalGeneration):
-    """`appearance [N, K, D]` and `geometry [N, 5]` hold the regions of the whole batch, row by row in prompt order."""
+    """`appearance [N, K, D]` and `geometry [N, 5]` hold the regions of the whole batch, row by row in prompt order.
+
+    A model made for references also takes `reference [M, K, D]`, of the M regions where `referenced`, bool [N], is set.
+    """
 
     def __init__(self, config: Qwen3_5Config) -> None:
         super().__init__(config)
@@ -26,10 +30,23 @@ class RegionQwen(Qwen3_5ForConditionalGeneration):
         if isinstance(module, RegionProjection):  # visited after its Linears
             module.reset()
 
-    def embed(self, input_ids: Tensor, appearance: Tensor, geometry: Tensor) -> Tensor:
+    def take_references(self) -> None:
+        """Makes a model that was not made for references one that is, with untrained branches for them."""
+        setattr(self.config, REFERENCE_FIELD, True)
+        if self.region_projection.reference is None:
+            self.region_projection.take_references()
+
+    def embed(
+        self,
+        input_ids: Tensor,
+        appearance: Tensor,
+        geometry: Tensor,
+        reference: Tensor | None = None,
+        referenced: Tensor | None = None,
+    ) -> Tensor:
         """Token embeddings `[B, T, H]` with the projected regions in place. ValueError when the counts differ."""
         embedded = self.get_input_embeddings()(input_ids)
-        regions = self.region_projection(appearance, geometry)  # [N, tokens, H]
+        regions = self.region_projection.in_order(appearance, geometry, reference, referenced)  # [tokens, H]
         return put_in(embedded, input_ids == self.config.region_token_id, regions)
 
     # generate() checks its arguments against these names, so none may hide in **kwargs
@@ -50,6 +67,8 @@ class RegionQwen(Qwen3_5ForConditionalGeneration):
         use_cache: bool | None = None,
         appearance: Tensor | None = None,
         geometry: Tensor | None = None,
+        reference: Tensor | None = None,
+        referenced: Tensor | None = None,
         **kwargs: Any,
     ) -> Any:
         """As the base class, with `appearance` and `geometry` of all regions; ValueError when one lacks the other."""
@@ -57,7 +76,7 @@ class RegionQwen(Qwen3_5ForConditionalGeneration):
         if inputs_embeds is None and input_ids is not None and first_pass and appearance is not None:
             if geometry is None:
                 raise ValueError("appearance rows came without geometry")
-            inputs_embeds = self.embed(input_ids, appearance, geometry)
+            inputs_embeds = self.embed(input_ids, appearance, geometry, reference, referenced)
         return super().forward(
             input_ids=input_ids,
             attention_mask=attention_mask,

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from transformers import Qwen3_5Config
 from transformers import initialization as init
 
+from iad_unify.explainer.config import TOKENS_PER_REGION, takes_references
+
 #: Standardised appearance is cut here (standard deviations), so that a strange frame cannot swamp a prompt.
 CLIP = 8.0
 #: Lengths of `shape_numbers` and `place_numbers`.
@@ -18,7 +20,11 @@ SHAPE_NUMBERS, PLACE_NUMBERS = 5, 9
 
 
 class RegionProjection(nn.Module):
-    """Appearance `[N, K, D]` and geometry `[N, 5]` to tokens `[N, 2, H]`."""
+    """Appearance `[N, K, D]` and geometry `[N, 5]` to tokens `[N, 2, H]`.
+
+    Made for references, it has two more branches: `compare` makes of what a good part looks like at the same places, and of
+    the difference to it, `[N, 2, H]` more.
+    """
 
     mean: Tensor  # [K, D] of training rows
     deviation: Tensor
@@ -33,12 +39,25 @@ class RegionProjection(nn.Module):
         self.geometry = _branch(coded, hidden)
         self.register_buffer("mean", torch.zeros(rows, dim))
         self.register_buffer("deviation", torch.ones(rows, dim))
+        self.reference: nn.Sequential | None = None
+        self.difference: nn.Sequential | None = None
+        if takes_references(config):  # last: without them nothing here draws other numbers
+            self.reference = _branch(rows * dim, hidden)
+            self.difference = _branch(rows * dim + SHAPE_NUMBERS, hidden)
+
+    def take_references(self) -> None:
+        """Build the two branches of references in a projection that has none, untrained."""
+        weight = cast(nn.Linear, self.appearance[2]).weight
+        rows = self.mean.numel()
+        self.reference = _branch(rows, len(weight)).to(weight)
+        self.difference = _branch(rows + SHAPE_NUMBERS, len(weight)).to(weight)
+        _fan_in(self.reference, self.difference)
 
     def reset(self) -> None:
         """Fan-in initialisation: the model's own std of 0.02 is too small for a fresh input projection."""
-        for branch in (self.appearance, self.geometry):
-            first = cast(nn.Linear, branch[0])
-            init.normal_(first.weight, mean=0.0, std=first.in_features**-0.5)
+        _fan_in(self.appearance, self.geometry)
+        if self.reference is not None and self.difference is not None:
+            _fan_in(self.reference, self.difference)
         init.zeros_(self.mean)
         init.ones_(self.deviation)
 
@@ -51,8 +70,7 @@ class RegionProjection(nn.Module):
     def forward(self, appearance: Tensor, geometry: Tensor) -> Tensor:
         """Tokens [N, 2, H] in the projection's own dtype."""
         dtype = next(self.appearance.parameters()).dtype
-        rows = (appearance.float() - self.mean.float()) / self.deviation.float()
-        rows = rows.clamp(-CLIP, CLIP).flatten(1)  # [N, K*D]
+        rows = self._standard(appearance.float() - self.mean.float())
         numbers = geometry.float()  # phases need fp32: bf16 has 8 bits
         shape = shape_numbers(numbers)
         phases = torch.cat([numbers * (2**octave * math.pi) for octave in range(self.octaves)], dim=1)
@@ -60,11 +78,45 @@ class RegionProjection(nn.Module):
         look = torch.cat([rows, shape], dim=1)  # the type depends on the shape too, never on the place
         return torch.stack([self.appearance(look.to(dtype)), self.geometry(coded.to(dtype))], dim=1)
 
+    def compare(self, appearance: Tensor, geometry: Tensor, reference: Tensor) -> Tensor:
+        """Tokens [N, 2, H] of reference rows [N, K, D] and of the regions' difference to them; ValueError when not made for it."""
+        if self.reference is None or self.difference is None:
+            raise ValueError("this model was not made for reference tokens")
+        dtype = next(self.reference.parameters()).dtype
+        good = self._standard(reference.float() - self.mean.float())
+        apart = torch.cat(
+            [self._standard(appearance.float() - reference.float()), shape_numbers(geometry.float())], dim=1
+        )
+        return torch.stack([self.reference(good.to(dtype)), self.difference(apart.to(dtype))], dim=1)
+
+    def in_order(
+        self, appearance: Tensor, geometry: Tensor, reference: Tensor | None = None, referenced: Tensor | None = None
+    ) -> Tensor:
+        """Tokens [T, H] in the order of the prompt: two of each region, four of those that are `referenced`, bool [N].
+
+        `reference` [M, K, D] holds the reference rows of the latter, M of the N regions. ValueError when their number differs.
+        """
+        tokens = self(appearance, geometry)
+        if reference is None or referenced is None:
+            return cast(Tensor, tokens.flatten(0, 1))
+        if int(referenced.sum()) != len(reference):
+            raise ValueError(f"{len(reference)} reference rows for {int(referenced.sum())} regions with a reference")
+        compared = self.compare(appearance[referenced], geometry[referenced], reference)
+        whole = torch.cat([tokens, torch.zeros_like(tokens)], dim=1)  # [N, 4, H]
+        whole[referenced, TOKENS_PER_REGION:] = compared.to(whole.dtype)
+        shown = torch.ones(whole.shape[:2], dtype=torch.bool, device=whole.device)
+        shown[:, TOKENS_PER_REGION:] = referenced[:, None]
+        return whole[shown]
+
+    def _standard(self, rows: Tensor) -> Tensor:
+        """Float [N, K*D]: rows [N, K, D] in standard deviations, cut."""
+        return (rows / self.deviation.float()).clamp(-CLIP, CLIP).flatten(1)
+
 
 def put_in(embedded: Tensor, placeholders: Tensor, regions: Tensor) -> Tensor:
-    """Embeddings [B, T, H] with regions [N, 2, H] where `placeholders` [B, T] is set; ValueError when the counts differ."""
-    if int(placeholders.sum()) != regions.shape[0] * regions.shape[1]:
-        raise ValueError(f"{int(placeholders.sum())} region placeholders for {regions.shape[0]} regions")
+    """Embeddings [B, T, H] with region tokens [N, H] where `placeholders` [B, T] is set; ValueError when the counts differ."""
+    if int(placeholders.sum()) != len(regions):
+        raise ValueError(f"{int(placeholders.sum())} region placeholders for {len(regions)} region tokens")
     return embedded.masked_scatter(placeholders[..., None], regions.to(embedded.dtype))
 
 
@@ -89,6 +141,12 @@ def place_numbers(geometry: Tensor) -> Tensor:
     inside = torch.minimum(centre + extent / 2, edges[1:]) - torch.maximum(centre - extent / 2, edges[:-1])
     across, down = (inside.clamp_min(0) / extent).unbind(1)  # [N, 3] each
     return (down[:, :, None] * across[:, None, :]).flatten(1)
+
+
+def _fan_in(*branches: nn.Sequential) -> None:
+    for branch in branches:
+        first = cast(nn.Linear, branch[0])
+        init.normal_(first.weight, mean=0.0, std=first.in_features**-0.5)
 
 
 def _branch(inputs: int, hidden: int) -> nn.Sequential:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from iad_unify.explainer.config import MAX_PROMPT_REGIONS, TOKENS_PER_REGION
+from iad_unify.explainer.config import MAX_PROMPT_REGIONS, TOKENS_PER_REFERENCE, TOKENS_PER_REGION
 
 #: Label of positions that are no answer; the loss skips them.
 IGNORED = -100
@@ -27,6 +27,8 @@ class Question:
     text: str
     appearance: NDArray[np.floating]  # [R, K, D]; R may be 0
     geometry: NDArray[np.floating]  # [R, 5]
+    #: [R, K, D], of a good part at the same places, for a model made for it; None: there is nothing to compare with.
+    reference: NDArray[np.floating] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,8 @@ class Batch:
     appearance: Tensor  # float32 [N, K, D], the regions of all rows in order
     geometry: Tensor  # float32 [N, 5]
     labels: Tensor | None = None  # int64 [B, T]
+    reference: Tensor | None = None  # float32 [M, K, D], of those regions whose question has references
+    referenced: Tensor | None = None  # bool [N], which those are; None: no question has
 
     def arguments(self) -> dict[str, Tensor]:
         """Keyword arguments for `RegionQwen.forward` and `.generate`."""
@@ -47,33 +51,32 @@ class Batch:
             "appearance": self.appearance,
             "geometry": self.geometry,
         }
-        return tensors if self.labels is None else tensors | {"labels": self.labels}
+        rest = {"labels": self.labels, "reference": self.reference, "referenced": self.referenced}
+        return tensors | {name: tensor for name, tensor in rest.items() if tensor is not None}
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
-        labels = None if self.labels is None else self.labels.to(device)
-        return Batch(
-            self.input_ids.to(device),
-            self.attention_mask.to(device),
-            self.appearance.to(device),
-            self.geometry.to(device),
-            labels,
-        )
+        return Batch(**{name: tensor.to(device) for name, tensor in self.arguments().items()})
 
 
 class PromptWriter:
-    """Writes prompts with one tokenizer."""
+    """Writes prompts with one tokenizer, for a model that was made for references or not: then they are left out."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        self.tokenizer = tokenizer
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, references: bool = False) -> None:
+        self.tokenizer, self._references = tokenizer, references
         self._special = re.compile("|".join(re.escape(token) for token in tokenizer.all_special_tokens))
 
-    def ids(self, text: str, regions: int) -> list[int]:
+    def prompt(self, question: Question) -> list[int]:
+        """`ids` of a question."""
+        return self.ids(question.text, len(question.geometry), self._shown(question) is not None)
+
+    def ids(self, text: str, regions: int, references: bool = False) -> list[int]:
         """Token ids of the prompt. Special tokens inside `text` are dropped: a question cannot forge a turn."""
+        tokens = TOKENS_PER_REGION + (TOKENS_PER_REFERENCE if references else 0)
         content: list[dict[str, str]] = []
         for ordinal in range(1, min(regions, MAX_PROMPT_REGIONS) + 1):
             content.append({"type": "text", "text": str(ordinal)})
-            content.extend({"type": "region"} for _ in range(TOKENS_PER_REGION))
+            content.extend({"type": "region"} for _ in range(tokens))
         content.append({"type": "text", "text": self._special.sub("", text)})
         rendered = self.tokenizer.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
@@ -86,14 +89,14 @@ class PromptWriter:
 
     def batch(self, questions: Sequence[Question]) -> Batch:
         """A left-padded batch for generation."""
-        rows = [self.ids(question.text, len(question.geometry)) for question in questions]
+        rows = [self.prompt(question) for question in questions]
         width = max(len(row) for row in rows)
         ids = torch.full((len(rows), width), int(self.tokenizer.pad_token_id))
         mask = torch.zeros_like(ids)
         for index, row in enumerate(rows):
             ids[index, width - len(row) :] = torch.tensor(row)
             mask[index, width - len(row) :] = 1
-        return Batch(ids, mask, *_regions(questions))
+        return Batch(ids, mask, **self._regions(questions))
 
     def training_batch(self, questions: Sequence[Question], rows: Sequence[tuple[list[int], list[int]]]) -> Batch:
         """A right-padded batch; `rows` are (prompt ids, answer ids), and only the answers are labelled."""
@@ -105,10 +108,29 @@ class PromptWriter:
             ids[index, :end] = torch.tensor(prompt + answer)
             mask[index, :end] = 1
             labels[index, len(prompt) : end] = torch.tensor(answer)
-        return Batch(ids, mask, *_regions(questions), labels)
+        return Batch(ids, mask, **self._regions(questions), labels=labels)
+
+    def _shown(self, question: Question) -> NDArray[np.floating] | None:
+        """The reference rows that are shown to the model."""
+        return question.reference if self._references else None
+
+    def _regions(self, questions: Sequence[Question]) -> dict[str, Tensor]:
+        """The tensors of a batch that are of regions."""
+        found = {
+            "appearance": _joined([question.appearance for question in questions]),
+            "geometry": _joined([question.geometry for question in questions]),
+        }
+        shown = [self._shown(question) for question in questions]
+        rows = [one for one in shown if one is not None and len(one)]
+        if not rows:
+            return found
+        told = [
+            (one is not None, min(len(question.geometry), MAX_PROMPT_REGIONS))
+            for question, one in zip(questions, shown, strict=True)
+        ]
+        referenced = torch.tensor([flag for flag, count in told for _ in range(count)])
+        return found | {"reference": _joined(rows), "referenced": referenced}
 
 
-def _regions(questions: Sequence[Question]) -> tuple[Tensor, Tensor]:
-    appearance = np.concatenate([question.appearance[:MAX_PROMPT_REGIONS] for question in questions])
-    geometry = np.concatenate([question.geometry[:MAX_PROMPT_REGIONS] for question in questions])
-    return torch.from_numpy(appearance.astype(np.float32)), torch.from_numpy(geometry.astype(np.float32))
+def _joined(rows: Sequence[NDArray[np.floating]]) -> Tensor:
+    return torch.from_numpy(np.concatenate([some[:MAX_PROMPT_REGIONS] for some in rows]).astype(np.float32))

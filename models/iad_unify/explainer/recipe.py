@@ -30,6 +30,7 @@ class Recipe:
     lora: int = 0  # rank; 0 is no adapter
     whole: bool = False  # a pretrained language model learns in all its weights
     checkpointing: bool = False  # activations are computed twice and not kept
+    references: bool = False  # half of the examples show what a golden template looks like at each region
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -38,6 +39,8 @@ class Recipe:
             raise ValueError(f"{self.regions!r} is none of {', '.join(REGIONS)}")
         if self.lora < 0 or (self.lora and self.whole):
             raise ValueError("either an adapter of some rank learns, or every weight")
+        if self.references and self.regions != "given":
+            raise ValueError("references are those of given regions")
 
     @property
     def stages(self) -> int:
@@ -67,13 +70,15 @@ class Recipe:
 
     def options(self) -> str:
         """The command's options for those fields, each after a blank."""
-        named = {"whole": "--whole", "checkpointing": "--gradient-checkpointing"}
+        named = {"whole": "--whole", "checkpointing": "--gradient-checkpointing", "references": "--references"}
         return "".join(
             f" {named[name]}" if name in named else f" --{name} {value}" for name, value in self.changes().items()
         )
 
 
 DEFAULT = Recipe()
+#: Fields that older files lack.
+_LATER = {"references": False}
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
@@ -88,7 +93,7 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
 def recipe_of(folder: Path) -> Recipe:
     """Of a checkpoint folder; CheckpointError when its file is damaged."""
     try:
-        values = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        values = _LATER | json.loads((folder / NAME).read_text(encoding="utf-8"))
         return Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
     except FileNotFoundError:
         return Recipe()

@@ -15,13 +15,16 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from iad_unify.checkpoint import Card, CheckpointError, data_seen, model_version, write_card
+from iad_unify.data.samples import DataError
 from iad_unify.explainer import adapters
 from iad_unify.explainer.collected import Pictures
+from iad_unify.explainer.config import takes_references
 from iad_unify.explainer.corpus import Corpus, sentences
 from iad_unify.explainer.looking import Report, collected, sightings, wholes
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import PromptWriter
 from iad_unify.explainer.recipe import DEFAULT, Recipe, write_recipe
+from iad_unify.explainer.referenced import Referenced
 from iad_unify.explainer.storage import PROJECTION_HEAD, ROLE, fresh_tiny, from_base, load, save
 from iad_unify.explainer.training import STATE, Schedule, Trainer
 from iad_unify.explainer.without import Blind, Whole
@@ -143,7 +146,8 @@ def open_session(order: Order, schedule: Schedule, report: Report = lambda stage
         model.gradient_checkpointing_enable({"use_reentrant": False})
     whole = recipe.whole or (order.config == "tiny" and not recipe.lora)
     stages = replace(schedule, stages=recipe.stages)
-    trainer = Trainer(model.to(order.device), PromptWriter(tokenizer), corpus.draw, stages, whole)
+    writer = PromptWriter(tokenizer, takes_references(model.config))
+    trainer = Trainer(model.to(order.device), writer, corpus.draw, stages, whole)
     if order.resume:
         trainer.load_state(order.out / STATE)
     return Session(order, model, tokenizer, trainer, version, data)
@@ -153,6 +157,8 @@ def _corpora(order: Order, seed: int, report: Report) -> tuple[Corpus, Corpus]:
     """What the words are taken from, which is the same for every recipe, and what is learned from."""
     keep = order.keep or order.out / STATE
     looks = None
+    if order.pictures is not None and order.recipe.references:
+        raise DataError(order.pictures.folder, "references are learned from drawings alone")
     if order.pictures is not None:
         seen, looks = collected(order.expert, order.pictures, keep, report)
     else:
@@ -160,6 +166,9 @@ def _corpora(order: Order, seed: int, report: Report) -> tuple[Corpus, Corpus]:
         if order.recipe.regions == "whole":
             looks = wholes(order.expert, "train", seed, order.drawings, keep, report)
     words = Corpus(seen)
+    if order.recipe.references:
+        compared = sightings(order.expert, "train", seed, order.drawings, keep, report, compared=True)
+        return words, Referenced(seen, compared, order.recipe)
     if order.recipe.regions == "whole" and looks is not None:
         return words, Whole(seen, looks)
     if order.recipe.regions == "none":
@@ -178,6 +187,8 @@ def _start(order: Order, words: Corpus, corpus: Corpus, seed: int) -> tuple[Regi
     else:
         texts: Iterable[str] = sentences(words, np.random.default_rng((seed, 9)))
         model, tokenizer = fresh_tiny(texts, rows.shape[2], rows.shape[1])
+    if order.recipe.references:  # after all else has its first values, which are those of a run without
+        model.take_references()
     model.region_projection.standardise(torch.from_numpy(rows))
     return model, tokenizer
 

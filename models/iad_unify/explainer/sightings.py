@@ -41,6 +41,7 @@ class Regions:
     type_logits: NDArray[np.float32]  # [R, T + 1], the expert's
     rles: tuple[Rle, ...]  # on the frame
     drawn_types: tuple[str, ...]  # what was drawn there; `unknown` where nothing was
+    reference: NDArray[np.float16] | None = None  # [R, K, D] of a golden template at the same masks
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +105,22 @@ class Spotter:
         squares = [frame.letterbox.apply_mask(defect.mask) for defect in drawing.defects]
         order = sorted(range(len(squares)), key=lambda index: -float(smoothed[squares[index]].max()))
         defects = [drawing.defects[index] for index in order]
-        appearance, logits, _ = describe(self.model, frame, [squares[index] for index in order])
+        ordered = [squares[index] for index in order]
+        appearance, logits, _ = describe(self.model, frame, ordered)
         return Regions(
             appearance,
             _stacked([geometry_of_mask(defect.mask) for defect in defects]),
             logits,
             tuple(encode(defect.mask) for defect in defects),
             tuple(defect.defect_type for defect in defects),
+            self._reference(frame, ordered),
         )
 
     def _predicted(self, drawing: Drawing, frame: Frame, smoothed: NDArray[np.float32], level: Level) -> Regions:
         box = frame.letterbox
         proposals = propose(smoothed, box, *level)
-        appearance, logits, _ = describe(self.model, frame, [proposal.square for proposal in proposals])
+        squares = [proposal.square for proposal in proposals]
+        appearance, logits, _ = describe(self.model, frame, squares)
         rles = tuple(encode_window(one.mask, one.x, one.y, box.width, box.height) for one in proposals)
         return Regions(
             appearance,
@@ -124,7 +128,12 @@ class Spotter:
             logits,
             rles,
             tuple(_drawn_type(decode(rle), drawing.defects) for rle in rles),
+            self._reference(frame, squares),
         )
+
+    def _reference(self, frame: Frame, masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.float16] | None:
+        """Appearance rows of what the frame is compared with, at masks [S, S]; None when it is compared with nothing."""
+        return None
 
 
 def level_of(config: ExpertConfig, threshold: float) -> Level:

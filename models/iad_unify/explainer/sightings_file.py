@@ -16,6 +16,8 @@ def write(path: Path, key: str, sightings: Sequence[Sighting]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     groups = [regions for sighting in sightings for regions in (sighting.oracle, sighting.predicted)]
     draft = path.with_suffix(".part.npz")
+    references = [group.reference for group in groups if group.reference is not None]
+    described = len(references) == len(groups)
     np.savez_compressed(
         draft,
         key=np.array(key),
@@ -27,6 +29,7 @@ def write(path: Path, key: str, sightings: Sequence[Sighting]) -> None:
         type_logits=np.concatenate([group.type_logits for group in groups]),
         rles=np.array([rle.counts for group in groups for rle in group.rles]),
         drawn_types=np.array([slug for group in groups for slug in group.drawn_types]),
+        reference=np.concatenate(references) if described else np.zeros(0, np.float16),
     )
     draft.replace(path)
 
@@ -41,6 +44,7 @@ def read(path: Path, key: str) -> list[Sighting] | None:
     if str(arrays["key"]) != key:
         return None
     ends = np.cumsum(arrays["counts"])
+    described = "reference" in arrays and arrays["reference"].ndim > 1  # older files have none
     found = []
     for index, (width, height) in enumerate(arrays["sizes"].tolist()):
         both = []
@@ -53,6 +57,7 @@ def read(path: Path, key: str) -> list[Sighting] | None:
                     arrays["type_logits"][rows],
                     tuple(Rle(width, height, str(counts)) for counts in arrays["rles"][rows]),
                     tuple(str(slug) for slug in arrays["drawn_types"][rows]),
+                    arrays["reference"][rows] if described else None,
                 )
             )
         found.append(Sighting(str(arrays["products"][index]), width, height, *both))

@@ -111,10 +111,7 @@ class Trainer:
         while True:
             done = self.schedule.progress(self.done.steps, self.done.cpu_minutes)
             examples = self.supply(rng, size * SORTED_BATCHES, done)
-            rows = [
-                (self.writer.ids(one.question.text, len(one.question.geometry)), self.writer.answer_ids(one.answer))
-                for one in examples
-            ]
+            rows = [(self.writer.prompt(one.question), self.writer.answer_ids(one.answer)) for one in examples]
             order = sorted(range(len(rows)), key=lambda index: len(rows[index][0]) + len(rows[index][1]))
             for start in rng.permutation(np.arange(0, len(order), size)):
                 chosen = order[start : start + size]
@@ -170,7 +167,7 @@ def answer_loss(model: RegionQwen, batch: Batch) -> Tensor:
     hidden = model.model(
         input_ids=batch.input_ids,
         attention_mask=batch.attention_mask,
-        inputs_embeds=model.embed(batch.input_ids, batch.appearance, batch.geometry),
+        inputs_embeds=model.embed(batch.input_ids, batch.appearance, batch.geometry, batch.reference, batch.referenced),
         use_cache=False,
     ).last_hidden_state  # [B, T, H]
     following = batch.labels[:, 1:]

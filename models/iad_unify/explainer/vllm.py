@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen3_5Config, Qwen3_5ForConditionalGeneration
 
 from iad_unify.checkpoint import CARD, CONFIG, TENSORS, CheckpointError, read_card, write_card
+from iad_unify.explainer.config import REFERENCE_FIELD
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.projection import RegionProjection, put_in
 from iad_unify.explainer.prompt import Batch
@@ -22,7 +23,7 @@ from iad_unify.explainer.storage import load, trained_card
 #: The two folders of an export.
 LANGUAGE_MODEL, PROMPTS = "language_model", "prompts"
 _MEND = "write it with `iad-unify export --runtime vllm --checkpoint EXPLAINER --out FOLDER`"
-_REGION_FIELDS = ("region_token_id", "region_dim", "region_rows", "region_octaves")
+_REGION_FIELDS = ("region_token_id", "region_dim", "region_rows", "region_octaves", REFERENCE_FIELD)
 
 
 class PromptEmbedder(nn.Module):
@@ -38,7 +39,7 @@ class PromptEmbedder(nn.Module):
     def forward(self, batch: Batch) -> list[Tensor]:
         """The embeddings [T, H] of each prompt of a padded batch, without its padding."""
         embedded = self.embed_tokens(batch.input_ids)
-        regions = self.region_projection(batch.appearance, batch.geometry)
+        regions = self.region_projection.in_order(batch.appearance, batch.geometry, batch.reference, batch.referenced)
         whole = put_in(embedded, batch.input_ids == self.config.region_token_id, regions)
         return [row[mask.bool()] for row, mask in zip(whole, batch.attention_mask, strict=True)]
 

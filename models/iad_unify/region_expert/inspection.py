@@ -119,6 +119,26 @@ def describe(model: RegionExpert, frame: Frame, masks: Sequence[NDArray[np.bool_
     return model.describe_frame(frame, masks)
 
 
+def template_frames(
+    model: RegionExpert, templates: Sequence[NDArray[np.uint8]], letterboxes: Sequence[Letterbox]
+) -> list[Frame]:
+    """Golden templates [S, S, 3], aligned with frames, as frames of their own: for `describe` at the masks of those.
+
+    An expert that compares sees each template beside itself, so that where frame and template are equal, their rows are.
+    This is one more pass of the network over every template. With the shipped expert in torch on one thread it takes,
+    with the description of one region, 33 processor ms in a square of 256 pixels and 45 with that of five, where inspecting
+    the frame takes 47; in a square of 512 pixels 290 with that of four, of 320.
+    """
+    if not templates:
+        return []
+    squares = np.stack(templates)
+    features = _seen(model, squares, squares).features
+    return [
+        Frame(square, letterbox, features[row : row + 1], square)
+        for row, (square, letterbox) in enumerate(zip(templates, letterboxes, strict=True))
+    ]
+
+
 def _boxes(proposals: Sequence[Proposal], margins: NDArray[np.float32], letterbox: Letterbox) -> NDArray[np.float32]:
     out = np.zeros((len(proposals), 4), np.float32)
     for row, (proposal, (left, top, right, bottom)) in enumerate(zip(proposals, margins, strict=True)):

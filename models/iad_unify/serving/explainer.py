@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from iad_unify.checkpoint import Card, model_version
+from iad_unify.explainer.config import takes_references
 from iad_unify.explainer.generation import Decoding, stream
 from iad_unify.explainer.prompt import PromptWriter, Question
 from iad_unify.explainer.storage import load, trained_card
@@ -33,7 +34,7 @@ class ExplainerService:
         torch.set_num_threads(threads)
         on_cpu = torch.device(device).type == "cpu"
         self._model, self._tokenizer = load(checkpoint, device, torch.float32 if on_cpu else torch.bfloat16)
-        self._writer = PromptWriter(self._tokenizer)
+        self._writer = PromptWriter(self._tokenizer, takes_references(self._model.config))
         self._rows = (self._model.config.region_rows, self._model.config.region_dim)
         self._lock = threading.Lock()
         self.model_version = model_version(checkpoint)
@@ -52,7 +53,8 @@ class ExplainerService:
         """Answer catalog requests (each without a batch dimension), streaming `emit(index, text_delta, is_final)`.
 
         Every request gets exactly one final message. A request that is cancelled at the start or between two tokens
-        ends at once. ValueError names the tensor that is missing or has the wrong shape; nothing is emitted then.
+        ends at once. References are ignored by a model that was not made for them. ValueError names the tensor that is
+        missing or has the wrong shape; nothing is emitted then.
         """
         parsed = [parse(request, self._rows) for request in requests]
         for start in range(0, len(parsed), MAX_BATCH):

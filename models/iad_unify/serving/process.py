@@ -75,7 +75,7 @@ class Inbox:
 
 
 class ServedExpert:
-    """The region expert: frames of equal shapes are one stacked batch."""
+    """The region expert: frames of equal shapes and inputs are one stacked batch."""
 
     def __init__(self, checkpoint: Path, threads: int, references: Path | None) -> None:
         from iad_unify.region_expert.export.runtimes import AUTO
@@ -88,7 +88,8 @@ class ServedExpert:
         """See `Served`."""
         alike: dict[object, list[Call]] = {}
         for call in calls:
-            alike.setdefault(call[1]["IMAGE"].shape if "IMAGE" in call[1] else None, []).append(call)
+            shape = call[1]["IMAGE"].shape if "IMAGE" in call[1] else None
+            alike.setdefault((shape, *sorted(call[1])), []).append(call)
         for some in alike.values():
             self._answer(some, inbox)
 

@@ -29,6 +29,7 @@ def parse(request: Request, rows: tuple[int, int]) -> tuple[Question, Decoding]:
         _tensor(request, "APPEARANCE"),
         _tensor(request, "GEOMETRY"),
         rows,
+        np.asarray(request["REFERENCE_APPEARANCE"]) if "REFERENCE_APPEARANCE" in request else None,
     )
     tokens = int(_scalar(request, "MAX_TOKENS", DEFAULT_TOKENS))
     temperature = float(_scalar(request, "TEMPERATURE", 0.0))
@@ -46,16 +47,29 @@ def _choices(request: Request) -> tuple[str, ...]:
 
 
 def question_of(
-    text: str, appearance: NDArray[np.floating], geometry: NDArray[np.floating], rows: tuple[int, int]
+    text: str,
+    appearance: NDArray[np.floating],
+    geometry: NDArray[np.floating],
+    rows: tuple[int, int],
+    reference: NDArray[np.floating] | None = None,
 ) -> Question:
-    """A question about regions, appearance [R, K, D] and geometry [R, 5]; ValueError for other shapes and for nan."""
+    """A question about regions, appearance [R, K, D] and geometry [R, 5]; ValueError for other shapes and for nan.
+
+    `reference` [R, K, D] is what a good part looks like there; [0, ...] is none.
+    """
     if appearance.ndim != 3 or appearance.shape[1:] != rows:
         raise ValueError(f"APPEARANCE has shape {list(appearance.shape)}, this model reads [R, {rows[0]}, {rows[1]}]")
     if geometry.shape != (len(appearance), 5):
         raise ValueError(f"GEOMETRY has shape {list(geometry.shape)} for {len(appearance)} regions of five numbers")
     if not (np.isfinite(appearance).all() and np.isfinite(geometry).all()):
         raise ValueError("APPEARANCE and GEOMETRY must be finite")
-    return Question(text, appearance, geometry)
+    if reference is None or not reference.size:
+        return Question(text, appearance, geometry)
+    if reference.shape != appearance.shape or not np.isfinite(reference).all():
+        raise ValueError(
+            f"REFERENCE_APPEARANCE has shape {list(reference.shape)}; finite numbers of the shape of APPEARANCE are read"
+        )
+    return Question(text, appearance, geometry, reference)
 
 
 def _tensor(request: Request, name: str) -> NDArray[Any]:

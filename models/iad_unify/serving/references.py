@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,6 +41,8 @@ class Compared:
 
     templates: list[NDArray[np.uint8] | None]  # [S, S, 3], aligned with the frame: for the expert's second input
     maps: list[NDArray[np.float32] | None]  # [S, S] in 0..1
+    #: By the number of their frame: the golden templates [S, S, 3], aligned with it, whether the expert takes them or not.
+    aligned: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
 
 
 class References:
@@ -82,7 +84,7 @@ class References:
         if aligned and self._model.config.template:
             if not self._takes_templates:
                 raise CalibrateAgain(names[0], CALIBRATE_AGAIN, "what runs the network takes no template")
-            return Compared([aligned.get(row) for row in range(len(names))], maps)
+            return Compared([aligned.get(row) for row in range(len(names))], maps, aligned)
         if aligned:
             rows = list(aligned)
             boxes, shown = [letterboxes[row] for row in rows], np.stack(list(aligned.values()))
@@ -90,7 +92,7 @@ class References:
             for row, distance in zip(rows, apart, strict=True):
                 one, other = templates[row].score(distance), maps[row]
                 maps[row] = one if other is None else fuse(other, one)
-        return Compared([None] * len(names), maps)
+        return Compared([None] * len(names), maps, aligned)
 
     def _find(self, name: str, side: int) -> list[Memory | Golden]:
         """The references that a frame names, of one kind each."""

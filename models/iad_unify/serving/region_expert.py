@@ -1,6 +1,6 @@
 """The region expert behind the tensors of `catalog.REGION_EXPERT`. Raw numbers; the caller decides."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from iad_unify.region_expert import model as expert
 from iad_unify.region_expert.config import HEADS
 from iad_unify.region_expert.export.delegating import Delegating
 from iad_unify.region_expert.export.runtimes import AUTO, RUNTIMES, TENSORRT, TORCH, found_runtime, open_network
-from iad_unify.region_expert.inspection import Inspected, inspect
+from iad_unify.region_expert.inspection import Inspected, describe, inspect, template_frames
 from iad_unify.serving.references import References, names_of
 
 Tensors = dict[str, NDArray[np.generic]]
@@ -93,10 +93,12 @@ class RegionExpertService:
         """Inputs and outputs as in `catalog.REGION_EXPERT`, each with a leading batch dimension.
 
         TYPE_LOGITS rows past COUNT are 0. A frame's answer does not depend on the others in its batch, up to the
-        rounding of the convolutions. Raises ValueError on tensors of another shape, squares smaller than the expert's
+        rounding of the convolutions. DESCRIBE_REFERENCE costs one more pass for frames with regions that name a template, see
+        `template_frames`. Raises ValueError on tensors of another shape, squares smaller than the expert's
         input or a damaged letterbox, CalibrateAgain (a CheckpointError) on a REFERENCE that cannot be used.
         """
         images, thresholds, letterboxes = _checked(batch)
+        wanted = _wanted(batch)
         compared = self._references.compare(names_of(batch), images, letterboxes)
         found = inspect(
             self.model,
@@ -107,10 +109,21 @@ class RegionExpertService:
             compared.templates,
             reference_maps=compared.maps,
         )
-        return self._packed(found, letterboxes)
+        rows = [row for row in compared.aligned if wanted[row] and found[row].proposals]
+        templates = template_frames(
+            self.model, [compared.aligned[row] for row in rows], [letterboxes[row] for row in rows]
+        )
+        described = {
+            row: describe(self.model, template, [proposal.square for proposal in found[row].proposals]).appearance
+            for row, template in zip(rows, templates, strict=True)
+        }
+        return self._packed(found, letterboxes, described)
 
-    def _packed(self, found: list[Inspected], letterboxes: list[Letterbox]) -> Tensors:
+    def _packed(
+        self, found: list[Inspected], letterboxes: list[Letterbox], references: Mapping[int, NDArray[np.float16]]
+    ) -> Tensors:
         count, types = len(found), len(self._slugs)
+        tokens = (count, MAX_REGIONS, APPEARANCE_ROWS, self.model.config.token_dim)
         version = at_square(self.model_version, letterboxes[0].size, self.model.config.size)
         out: Tensors = {
             "IMAGE_SCORE": np.array([[one.score] for one in found], np.float32),
@@ -120,8 +133,9 @@ class RegionExpertService:
             "TYPE_LOGITS": np.zeros((count, MAX_REGIONS, types), np.float32),
             "TYPE_SLUGS": np.tile(self._slugs, (count, 1)),
             "MASKS": np.full((count, MAX_REGIONS), b"", dtype=object),
-            "APPEARANCE": np.zeros((count, MAX_REGIONS, APPEARANCE_ROWS, self.model.config.token_dim), np.float16),
+            "APPEARANCE": np.zeros(tokens, np.float16),
             "GEOMETRY": np.zeros((count, MAX_REGIONS, 5), np.float32),
+            "REFERENCE_APPEARANCE": np.zeros(tokens, np.float16),
             "DEFAULTS": np.tile(self._defaults, (count, 1)),
             "TYPE_LEVEL": np.full((count, 1), self._type_level, np.float32),
             "MODEL_VERSION": np.full((count, 1), version.encode(), dtype=object),
@@ -130,6 +144,8 @@ class RegionExpertService:
             regions = len(one.proposals)
             out["TYPE_LOGITS"][index, :regions] = one.type_logits / self.card.type_temperature
             out["APPEARANCE"][index, :regions] = one.appearance
+            if index in references:
+                out["REFERENCE_APPEARANCE"][index, :regions] = references[index]
             for row, region in enumerate(one.proposals):
                 rle = encode_window(region.mask, region.x, region.y, letterbox.width, letterbox.height)
                 out["BOXES"][index, row] = region.box
@@ -137,6 +153,15 @@ class RegionExpertService:
                 out["MASKS"][index, row] = rle.counts.encode("ascii")
                 out["GEOMETRY"][index, row] = region.geometry(letterbox)
         return out
+
+
+def _wanted(batch: Mapping[str, NDArray[np.generic]]) -> Sequence[bool]:
+    """Of each frame whether its REFERENCE_APPEARANCE is asked for."""
+    count = len(batch["IMAGE"])
+    asked = batch.get("DESCRIBE_REFERENCE", np.zeros((count, 1), np.int32))
+    if asked.shape != (count, 1):
+        raise ValueError(f"DESCRIBE_REFERENCE is [B, 1], not {list(asked.shape)}")
+    return [bool(value) for value in asked[:, 0]]
 
 
 def _checked(

@@ -92,7 +92,7 @@ def test_place_and_look_of_a_region_reach_the_answer(parts, writer, ask):
 def test_regions_and_placeholders_must_agree_in_number(parts, writer, ask):
     model, _ = parts
     batch = writer.batch([ask("Where?", 2)])
-    with pytest.raises(ValueError, match="4 region placeholders for 1 regions"):
+    with pytest.raises(ValueError, match="4 region placeholders for 2 region tokens"):
         model(batch.input_ids, appearance=batch.appearance[:1], geometry=batch.geometry[:1])
     with pytest.raises(ValueError, match="without geometry"):
         model(batch.input_ids, appearance=batch.appearance)

@@ -1,5 +1,7 @@
 """Recipes: where regions come from over a run, how they are written down, what does not go together."""
 
+import json
+
 import pytest
 
 from iad_unify.checkpoint import CheckpointError
@@ -23,7 +25,14 @@ def test_the_share_of_true_regions_follows_the_schedule(schedule, shares):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"schedule": "curriculum"}, {"regions": "some"}, {"lora": -1}, {"lora": 4, "whole": True}]
+    "changes",
+    [
+        {"schedule": "curriculum"},
+        {"regions": "some"},
+        {"lora": -1},
+        {"lora": 4, "whole": True},
+        {"regions": "none", "references": True},
+    ],
 )
 def test_what_does_not_exist_or_go_together_is_refused(changes):
     with pytest.raises(ValueError):  # noqa: PT011 each says its own
@@ -45,3 +54,12 @@ def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / NAME).write_text("{}")
     with pytest.raises(CheckpointError, match=r"recipe\.json is damaged"):
         recipe_of(tmp_path)
+
+
+def test_a_file_from_before_there_were_references_is_read_as_one_without(tmp_path):
+    write_recipe(tmp_path, Recipe("joint"))
+    older = json.loads((tmp_path / NAME).read_text())
+    del older["references"]
+    (tmp_path / NAME).write_text(json.dumps(older))
+    assert recipe_of(tmp_path) == Recipe("joint")
+    assert Recipe(references=True).options() == " --references"

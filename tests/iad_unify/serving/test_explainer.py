@@ -1,13 +1,16 @@
 """The explainer as a service: the catalog's tensors in, streamed text and hidden states out."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 
 from iad_unify.catalog import APPEARANCE_ROWS, EXPLAINER
 from iad_unify.checkpoint import CheckpointError, UntrainedHead, model_version
-from iad_unify.explainer.storage import write_random_checkpoint
+from iad_unify.explainer.storage import load, save, write_random_checkpoint
 from iad_unify.serving.explainer import MAX_BATCH, ExplainerService
+from iad_unify.serving.questions import parse
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +43,7 @@ def run(service, requests, cancelled=lambda index: False):
 
 
 def test_it_reads_exactly_the_tensors_of_the_catalog(service):
-    assert {*request(), "CHOICES"} == {tensor.name for tensor in EXPLAINER.inputs}
+    assert {*request(), "CHOICES", "REFERENCE_APPEARANCE"} == {tensor.name for tensor in EXPLAINER.inputs}
     (messages,) = run(service, [request()])
     assert messages[-1][1]
 
@@ -64,6 +67,30 @@ def test_an_answer_with_choices_is_one_of_them(service):
     assert free == run(service, [request()])[0]
 
 
+def test_references_are_ignored_by_a_model_that_was_not_made_for_them(service):
+    compared = request(2) | {"REFERENCE_APPEARANCE": np.ones((2, APPEARANCE_ROWS, 64), np.float16)}
+    assert run(service, [compared]) == run(service, [request(2)])
+
+
+def test_references_are_read_by_a_model_that_was_made_for_them(checkpoint, tmp_path):
+    torch.manual_seed(0)
+    model, tokenizer = load(checkpoint)
+    model.take_references()
+    save(tmp_path, model, tokenizer, torch.float32)
+    shutil.copy(checkpoint / "card.json", tmp_path)
+    shutil.copy(checkpoint / "MODEL_CARD.md", tmp_path)
+    service = ExplainerService(tmp_path)
+    rows = np.ones((2, APPEARANCE_ROWS, 64), np.float16)
+    question, _ = parse(request(2) | {"REFERENCE_APPEARANCE": rows}, (APPEARANCE_ROWS, 64))
+    assert np.array_equal(question.reference, rows)
+    nothing = request(2) | {"REFERENCE_APPEARANCE": rows[:0]}
+    assert parse(nothing, (APPEARANCE_ROWS, 64))[0].reference is None
+    compared = request(2) | {"REFERENCE_APPEARANCE": rows}
+    together = run(service, [compared, request(2), nothing])
+    assert together[1] == together[2] == run(service, [request(2)])[0]
+    assert together[0] == run(service, [compared])[0]
+
+
 def test_a_request_cancelled_before_the_start_gets_only_its_end(service):
     messages = run(service, [request(), request()], lambda index: index == 0)
     assert messages[0] == [("", True)]
@@ -74,6 +101,10 @@ def test_a_request_cancelled_before_the_start_gets_only_its_end(service):
     ("change", "message"),
     [
         ({"APPEARANCE": np.zeros((1, APPEARANCE_ROWS, 32), np.float16)}, r"APPEARANCE has shape \[1, 3, 32\]"),
+        (
+            {"REFERENCE_APPEARANCE": np.zeros((2, APPEARANCE_ROWS, 64), np.float16)},
+            r"REFERENCE_APPEARANCE has shape \[2, ",
+        ),
         ({"GEOMETRY": np.zeros((2, 5), np.float32)}, r"GEOMETRY has shape \[2, 5\] for 1 regions"),
         ({"GEOMETRY": np.full((1, 5), np.nan, np.float32)}, "must be finite"),
         ({"TEMPERATURE": np.array([-1.0], np.float32)}, "TEMPERATURE is -1.0"),

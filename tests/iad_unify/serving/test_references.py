@@ -267,3 +267,50 @@ def test_what_runs_a_network_without_templates_asks_for_another_calibration(comp
     references = References(tmp_path, model, model_version(comparing), takes_templates=False)
     with pytest.raises(CalibrateAgain, match="takes no template"):
         references.compare([name], square(1)[None], [BOX])
+
+
+def described(*frames: tuple[NDArray[np.uint8], Letterbox, str], wanted: tuple[int, ...]) -> Tensors:
+    """With a proposal threshold that gives every frame a region."""
+    proposal = np.tile(np.array([[1e-6, 0]], np.float32), (len(frames), 1))
+    return asked(*frames) | {"PROPOSAL": proposal, "DESCRIBE_REFERENCE": np.array(wanted, np.int32)[:, None]}
+
+
+@pytest.mark.parametrize("branch", [False, True])
+def test_the_template_s_rows_come_where_there_is_one_and_they_are_asked_for(
+    branch: bool, checkpoint: Path, comparing: Path, tmp_path: Path
+) -> None:
+    folder = comparing if branch else checkpoint
+    name = built(folder, tmp_path, with_template())
+    service = RegionExpertService(folder, references=tmp_path)
+    frame = square(100, spot=True)
+    frames = [(frame, BOX, name), (frame, BOX, name), (frame, BOX, "")]
+    answer = service.infer(described(*frames, wanted=(1, 0, 1)))
+    rows, count = answer["REFERENCE_APPEARANCE"], int(answer["COUNT"][0, 0])
+    assert rows.dtype == np.float16
+    assert rows.shape == answer["APPEARANCE"].shape
+    assert count
+    assert rows[0, :count].any(axis=(1, 2)).all()
+    assert not rows[0, count:].any()
+    assert not rows[1:].any()
+    assert not np.allclose(rows[0, :count], answer["APPEARANCE"][0, :count], atol=1e-2)
+    alone = service.infer(described(frames[0], wanted=(1,)))["REFERENCE_APPEARANCE"]
+    np.testing.assert_allclose(alone[0].astype(np.float32), rows[0].astype(np.float32), atol=2e-3)
+    assert not service.infer(asked(frames[0]))["REFERENCE_APPEARANCE"].any()
+
+
+@pytest.mark.parametrize("branch", [False, True])
+def test_where_a_frame_is_its_template_their_rows_are_equal(
+    branch: bool, checkpoint: Path, comparing: Path, tmp_path: Path
+) -> None:
+    folder = comparing if branch else checkpoint
+    name = built(folder, tmp_path, with_template())
+    service = RegionExpertService(folder, references=tmp_path)
+    answer = service.infer(described((square(50), BOX, name), wanted=(1,)))
+    assert answer["COUNT"][0, 0]
+    both = (answer[name].astype(np.float32) for name in ("APPEARANCE", "REFERENCE_APPEARANCE"))
+    np.testing.assert_allclose(*both, atol=2e-3)
+
+
+def test_another_shape_of_what_is_wanted_is_refused(service: RegionExpertService) -> None:
+    with pytest.raises(ValueError, match=r"DESCRIBE_REFERENCE is \[B, 1\]"):
+        service.infer(asked((square(1), BOX, "")) | {"DESCRIBE_REFERENCE": np.ones(1, np.int32)})

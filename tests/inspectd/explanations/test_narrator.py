@@ -1,6 +1,7 @@
 """Words are held against the regions: what is contradicted is asked once more and then replaced."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from tests.line import BAD, Line, open_line
 from iad_unify.language.speech import VOICES
 from inspectd.explanations.narrator import Answer
 from inspectd.records import DefectEvent, Explanation, ExplanationState, Origin
+from inspectd.thresholds.store import Calibration
 from inspectd.vision.explainer import Piece, Question
 
 TRUE = "A large scratch at the top left."
@@ -155,3 +157,21 @@ async def ask(line: Line, event: DefectEvent, question: str) -> tuple[list[str],
     said = [piece async for piece in line.narrator.ask(event.event_id, question)]
     assert isinstance(said[-1], Answer)
     return [piece for piece in said if isinstance(piece, str)], said[-1]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_what_the_template_looks_like_is_told_where_it_is_wanted_and_there_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    async with open_line(tmp_path, describe_reference=wanted) as line:
+        line.expert.memories.add("0123456789ab")
+        alone = await line.defect(1, camera="cam-2")
+        calibration = Calibration("cam-1", line.expert.model, 0.5, 0.01, 100, datetime.now(UTC), "0123456789ab")
+        await line.thresholds.put(calibration)
+        event, asked = await line.defect(2), say(line, monkeypatch, TRUE)
+        for one in (alone, event):
+            await line.narrator.describe(one)
+        without, compared = (question.tokens for question in asked)
+        assert without.reference is None
+        assert (compared.reference is not None) == wanted
+        assert line.expert.described == 2 * wanted  # and the words about the event cost no further look

@@ -11,11 +11,13 @@ import pytest
 from tests.checkpoints import write_expert, write_explainer
 
 from iad_unify.catalog import APPEARANCE_ROWS
+from iad_unify.serving.references import ReferenceService
 from inspectd.errors import Misconfigured, ModelFailed, Unavailable
 from inspectd.records import Image, RegionTokens
 from inspectd.vision.explainer import Question
 from inspectd.vision.local import LocalExplainer, LocalRegionExpert
 from inspectd.vision.process import ModelProcess
+from inspectd.vision.tensors import reference_from_tensors, reference_inputs
 from inspectd.vision.warmup import blank_image
 
 
@@ -53,6 +55,42 @@ async def test_frames_that_wait_together_get_the_answers_that_they_get_alone(exp
     card = await expert.describe()
     assert card.model_version == alone[0].model_version
     assert (card.default_threshold, card.proposal_threshold) == (0.5, pytest.approx(0.3))
+
+
+async def test_a_question_with_references_and_one_without_are_answered_side_by_side(checkpoints: Path) -> None:
+    process = ModelProcess(
+        role="explainer", checkpoint=checkpoints / "explainer", setting="vision.explainer_checkpoint"
+    )
+    explainer = LocalExplainer(process=process)
+    rows, geometry = np.ones((2, APPEARANCE_ROWS, 64), np.float16), np.full((2, 5), 0.3, np.float32)
+
+    async def answer(tokens: RegionTokens) -> str:
+        question = Question("What is it?", tokens, max_tokens=4)
+        return "".join([piece.text async for piece in explainer.answer(question)])
+
+    told = [RegionTokens(rows, geometry, reference) for reference in (None, rows, None)]
+    answers = await asyncio.gather(*(answer(one) for one in told))
+    await process.close()
+    assert answers[0] == answers[1] == answers[2]  # this explainer was not made for them
+
+
+async def test_frames_with_and_without_a_wish_for_references_are_inspected_side_by_side(
+    checkpoints: Path, tmp_path: Path
+) -> None:
+    expert = checkpoints / "region_expert"
+    build = reference_inputs([noise(seed) for seed in range(6)], memory=False, template=noise(50))
+    name = reference_from_tensors(ReferenceService(expert, tmp_path).build(build))
+    process = ModelProcess(
+        role="region_expert", checkpoint=expert, setting="vision.expert_checkpoint", references=tmp_path
+    )
+    local = LocalRegionExpert(process=process)
+    wishes = (False, True, True, False)
+    found = await asyncio.gather(
+        *(local.find_regions(noise(row), 1e-6, name, describe_reference=wish) for row, wish in enumerate(wishes))
+    )
+    await process.close()
+    assert all(one.regions for one in found)
+    assert [one.tokens.reference is not None for one in found] == list(wishes)
 
 
 async def test_a_killed_process_is_unavailable_and_then_started_again(expert_process: ModelProcess) -> None:

@@ -1,5 +1,7 @@
 """The catalog's tensors and the daemon's values, both ways."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -75,11 +77,14 @@ def check_against(model: catalog.Model, tensors: dict[str, np.ndarray], batch: b
 
 def test_the_inputs_follow_the_catalog() -> None:
     tokens = RegionTokens(np.zeros((3, catalog.APPEARANCE_ROWS, 8), np.float16), np.zeros((3, 5), np.float32))
-    check_against(catalog.REGION_EXPERT, expert_inputs([blank_image()] * 4, 0.3), batch=True)
-    held = Question("what is it?", tokens, choices=("Ein Kratzer.", "伤"))
+    everything = expert_inputs([blank_image()] * 4, 0.3, describe_reference=True)
+    check_against(catalog.REGION_EXPERT, everything, batch=True)
+    assert "DESCRIBE_REFERENCE" not in expert_inputs([blank_image()])
+    compared = replace(tokens, reference=tokens.appearance)
+    held = Question("what is it?", compared, choices=("Ein Kratzer.", "伤"))
     check_against(catalog.EXPLAINER, explainer_inputs(held), batch=False)
     assert explainer_inputs(held)["CHOICES"][1].decode() == "伤"
-    assert "CHOICES" not in explainer_inputs(Question("what is it?", tokens))
+    assert not {"CHOICES", "REFERENCE_APPEARANCE"} & explainer_inputs(Question("what is it?", tokens)).keys()
     edit = Edit(np.zeros((5, 7, 3), np.uint8), np.ones((5, 7), bool), "hole", tokens, seed=2)
     check_against(catalog.DEFECT_EDITOR, editor_inputs(edit), batch=False)
 
@@ -111,6 +116,27 @@ def test_a_frame_without_regions_has_empty_tokens() -> None:
     findings = findings_from_tensors(expert_answer(), 0, blank_image())
     assert findings.regions == ()
     assert findings.tokens.geometry.shape == (0, 5)
+
+
+def test_the_rows_of_a_reference_are_there_unless_they_are_missing_or_zero() -> None:
+    answer = expert_answer()
+    assert findings_from_tensors(answer, 1, blank_image()).tokens.reference is None
+    answer["REFERENCE_APPEARANCE"] = np.zeros_like(answer["APPEARANCE"])
+    assert findings_from_tensors(answer, 1, blank_image()).tokens.reference is None
+    answer["REFERENCE_APPEARANCE"][:, 0] = 2
+    reference = findings_from_tensors(answer, 1, blank_image()).tokens.reference
+    assert reference is not None
+    assert (reference.shape, reference.dtype) == ((1, catalog.APPEARANCE_ROWS, 8), np.float16)
+    assert findings_from_tensors(answer, 0, blank_image()).tokens.reference is None
+
+
+def test_reference_rows_of_another_shape_are_no_tokens() -> None:
+    rows, geometry = np.zeros((3, catalog.APPEARANCE_ROWS, 8), np.float16), np.zeros((3, 5), np.float32)
+    with pytest.raises(ValueError, match="reference rows"):
+        RegionTokens(rows, geometry, rows[:2])
+    strongest = RegionTokens(rows, geometry, rows).strongest(2)
+    assert strongest.reference is not None
+    assert len(strongest.appearance) == len(strongest.geometry) == len(strongest.reference) == 2
 
 
 def test_the_tokens_are_copies_that_outlive_the_answer() -> None:

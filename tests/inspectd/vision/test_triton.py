@@ -85,6 +85,13 @@ async def test_frames_are_compared_with_the_memory_and_the_template_that_they_na
         assert there.image_score == pytest.approx(float(here["IMAGE_SCORE"][0, 0]), abs=1e-3)
     alone = await server.expert.find_regions(frames[1], LOW)
     assert found[1].image_score != pytest.approx(alone.image_score, abs=1e-3)
+    assert found[1].tokens.reference is None
+    described = await asyncio.gather(
+        *(server.expert.find_regions(one, LOW, wanted, describe_reference=True) for one, wanted in asked)
+    )
+    assert [one.tokens.reference is not None for one in described] == [bool(wanted) for _, wanted in asked]
+    assert len(described[1].tokens.reference) == len(described[1].regions)
+    assert await answer(server, Question("What is it?", described[1].tokens.strongest(8)))
 
 
 async def test_a_memory_that_is_not_there_names_the_mend_and_fails_alone(server: TritonServer) -> None:
