@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from iad_unify.explainer.generation import Decoding
 from iad_unify.explainer.prompt import Question
+from iad_unify.serving.deadlines import deadline_ms
 
 #: Bounds of a request's MAX_TOKENS; a request without one gets the default.
 DEFAULT_TOKENS, MAX_TOKENS = 64, 256
@@ -34,6 +35,7 @@ def parse(request: Request, rows: tuple[int, int]) -> tuple[Question, Decoding]:
     temperature = float(_scalar(request, "TEMPERATURE", 0.0))
     if not 0.0 <= temperature <= 10.0:
         raise ValueError(f"TEMPERATURE is {temperature}; it must lie in 0..10")
+    deadline_ms(request)  # whoever takes requests in holds them to it; here it only has to make sense
     seed = int(_scalar(request, "SEED", 0)) & (2**63 - 1)
     return question, Decoding(min(max(tokens, 1), MAX_TOKENS), temperature, seed, _choices(request))
 

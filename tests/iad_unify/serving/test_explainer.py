@@ -40,7 +40,7 @@ def run(service, requests, cancelled=lambda index: False):
 
 
 def test_it_reads_exactly_the_tensors_of_the_catalog(service):
-    assert {*request(), "CHOICES"} == {tensor.name for tensor in EXPLAINER.inputs}
+    assert {*request(), "CHOICES", "DEADLINE"} == {tensor.name for tensor in EXPLAINER.inputs}
     (messages,) = run(service, [request()])
     assert messages[-1][1]
 
@@ -79,6 +79,7 @@ def test_a_request_cancelled_before_the_start_gets_only_its_end(service):
         ({"TEMPERATURE": np.array([-1.0], np.float32)}, "TEMPERATURE is -1.0"),
         ({"QUESTION": np.array([], dtype=object)}, "QUESTION has 0 values"),
         ({"CHOICES": np.array([b"a"] * 65, dtype=object)}, "CHOICES takes up to 64 texts"),
+        ({"DEADLINE": np.array([0], np.int32)}, r"DEADLINE is \[0\]"),
         ({"CHOICES": np.array([b""], dtype=object)}, "of 1 to 1024 bytes"),
     ],
 )

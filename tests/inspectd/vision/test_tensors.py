@@ -5,6 +5,7 @@ import pytest
 
 from iad_unify import catalog
 from iad_unify.masks import encode
+from iad_unify.serving.deadlines import deadline_ms
 from inspectd.errors import ModelFailed
 from inspectd.records import Image, RegionTokens
 from inspectd.vision.editor import Edit
@@ -77,7 +78,7 @@ def test_the_inputs_follow_the_catalog() -> None:
     tokens = RegionTokens(np.zeros((3, catalog.APPEARANCE_ROWS, 8), np.float16), np.zeros((3, 5), np.float32))
     check_against(catalog.REGION_EXPERT, expert_inputs([blank_image()] * 4, 0.3), batch=True)
     held = Question("what is it?", tokens, choices=("Ein Kratzer.", "伤"))
-    check_against(catalog.EXPLAINER, explainer_inputs(held), batch=False)
+    check_against(catalog.EXPLAINER, explainer_inputs(held, 1.5), batch=False)
     assert explainer_inputs(held)["CHOICES"][1].decode() == "伤"
     assert "CHOICES" not in explainer_inputs(Question("what is it?", tokens))
     edit = Edit(np.zeros((5, 7, 3), np.uint8), np.ones((5, 7), bool), "hole", tokens, seed=2)
@@ -88,6 +89,15 @@ def test_an_alert_is_more_urgent_than_what_people_ask() -> None:
     tokens = RegionTokens(np.zeros((1, catalog.APPEARANCE_ROWS, 4), np.float16), np.zeros((1, 5), np.float32))
     alert, asked = (explainer_inputs(Question("what is it?", tokens, is_alert=flag)) for flag in (True, False))
     assert alert["PRIORITY"].tolist() == [catalog.ALERT_PRIORITY] < asked["PRIORITY"].tolist()
+
+
+@pytest.mark.parametrize(("left_s", "sent_ms"), [(1.5, 1500), (1e-5, 1), (1e9, catalog.LONGEST_DEADLINE_MS)])
+def test_what_is_left_of_the_time_is_sent_in_milliseconds(left_s: float, sent_ms: int) -> None:
+    tokens = RegionTokens(np.zeros((1, catalog.APPEARANCE_ROWS, 4), np.float16), np.zeros((1, 5), np.float32))
+    inputs = explainer_inputs(Question("what is it?", tokens), left_s)
+    assert inputs["DEADLINE"].tolist() == [sent_ms]
+    assert deadline_ms(inputs) == sent_ms
+    assert "DEADLINE" not in explainer_inputs(Question("what is it?", tokens))
 
 
 def test_the_proposal_threshold_is_sent_with_every_row() -> None:
