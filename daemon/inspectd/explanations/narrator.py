@@ -53,6 +53,11 @@ class Ground:
     rule: TypeRule  # by which type probabilities become the types that may be said
     votes: tuple[Vote, ...]  # of the regions that are told
 
+    @property
+    def confirmed(self) -> tuple[str, ...]:
+        """What the model is told of the neighbours of each region."""
+        return tuple(vote.confirmed for vote in self.votes)
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -89,7 +94,9 @@ class Narrator:
         """
         deadline = _deadline(within_s)
         ground = await self._ground(event)
-        question = Question(self._alert_question, ground.tokens, is_alert=True, deadline=deadline)
+        question = Question(
+            self._alert_question, ground.tokens, is_alert=True, confirmed=ground.confirmed, deadline=deadline
+        )
         return await self._check(question, ground, await self._complete(question), self._language)
 
     async def ask(
@@ -98,7 +105,8 @@ class Narrator:
         """Pieces of the model's text as they come, then the Answer. Raises as `describe`, and NotFound for the event."""
         deadline = _deadline(within_s)
         ground = await self._ground(await self._events.get(event_id))
-        asked = Question(question.strip() or self._alert_question, ground.tokens, deadline=deadline)
+        text = question.strip() or self._alert_question
+        asked = Question(text, ground.tokens, confirmed=ground.confirmed, deadline=deadline)
         text, version = "", ""
         async for piece in self._explainer.answer(asked):
             text, version = text + piece.text, piece.model_version

@@ -20,9 +20,9 @@ class Question:
     max_tokens: int = 48
     choices: tuple[str, ...] = ()  # the answer is one of these; none: it is free
     is_alert: bool = False  # an event's own sentence goes before what people ask
-    deadline: float | None = (
-        None  # by `time.monotonic`, seconds: nobody waits for the answer after it; None: it may take long
-    )
+    confirmed: tuple[str, ...] = ()  # of each region the types that regions like it were confirmed as, with commas
+    #: Seconds, by `time.monotonic`: nobody waits for the answer after it; None: it may take any time.
+    deadline: float | None = None
 
     @property
     def is_late(self) -> bool:

@@ -59,6 +59,7 @@ def reference_from_tensors(outputs: Tensors) -> str:
 def explainer_inputs(question: Question, left_s: float | None = None) -> dict[str, NDArray[Any]]:
     """One question, and the seconds that are left for its answer; the explainer has no batch dimension on the wire."""
     choices = np.array([text.encode() for text in question.choices], dtype=object)
+    confirmed = np.array([slugs.encode() for slugs in question.confirmed], dtype=object)
     return {
         "QUESTION": _text(question.text),
         **_token_inputs(question.tokens),
@@ -67,6 +68,7 @@ def explainer_inputs(question: Question, left_s: float | None = None) -> dict[st
         "SEED": np.array([question.seed], dtype=np.int64),
         "MAX_TOKENS": np.array([question.max_tokens], dtype=np.int32),
         "PRIORITY": np.array([ALERT_PRIORITY if question.is_alert else QUESTION_PRIORITY], dtype=np.int32),
+        **({"CONFIRMED": confirmed} if any(question.confirmed) else {}),
         **({} if left_s is None else {"DEADLINE": np.array([_milliseconds(left_s)], dtype=np.int32)}),
     }
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.explainer.config import MAX_PROMPT_REGIONS
+from iad_unify.explainer.neighbours import drawn_neighbours
 from iad_unify.explainer.prompt import Question
 from iad_unify.explainer.recipe import DEFAULT, Recipe
 from iad_unify.explainer.rewording import opened, wordings
@@ -96,7 +97,8 @@ class Corpus:
             return Example(Question(text, self._no_appearance, np.zeros((0, 5), np.float32)), asked.answer)
         looks = np.stack([region.appearance for region in scene])
         looks = looks + rng.normal(0, APPEARANCE_NOISE, looks.shape).astype(np.float32) * self._deviation
-        return Example(Question(text, looks, geometry), asked.answer)
+        told = drawn_neighbours([region.types[0][0] for region in scene], rng, self._recipe.neighbours)
+        return Example(Question(text, looks, geometry, told), asked.answer)
 
     def _simple_kind(self, rng: np.random.Generator) -> QuestionKind:
         return SIMPLE_KINDS[int(rng.integers(len(SIMPLE_KINDS)))]

@@ -19,6 +19,8 @@ SCHEDULES = ("mixed", "gt", "gt-then-predicted", "stage-wise", "joint")
 STAGES = {"stage-wise": 2}
 #: What stands in for a frame's regions: they themselves, the whole picture as the one region, or nothing.
 REGIONS = ("given", "whole", "none")
+#: Fields that files of before do not have.
+LATER = frozenset({"neighbours"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,9 @@ class Recipe:
     lora: int = 0  # rank; 0 is no adapter
     whole: bool = False  # a pretrained language model learns in all its weights
     checkpointing: bool = False  # activations are computed twice and not kept
+    neighbours: float = (
+        0.0  # share of examples that tell what regions like theirs were confirmed as; 0: no prompt ever does
+    )
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -38,6 +43,11 @@ class Recipe:
             raise ValueError(f"{self.regions!r} is none of {', '.join(REGIONS)}")
         if self.lora < 0 or (self.lora and self.whole):
             raise ValueError("either an adapter of some rank learns, or every weight")
+
+        if not 0 <= self.neighbours <= 1 or (self.neighbours and self.regions != "given"):
+            raise ValueError(
+                "a share of the examples, from 0 to 1, tells of neighbours; without regions there are none"
+            )
 
     @property
     def stages(self) -> int:
@@ -89,7 +99,8 @@ def recipe_of(folder: Path) -> Recipe:
     """Of a checkpoint folder; CheckpointError when its file is damaged."""
     try:
         values = json.loads((folder / NAME).read_text(encoding="utf-8"))
-        return Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
+        names = [field.name for field in fields(Recipe) if field.name in values or field.name not in LATER]
+        return Recipe(**{name: values[name] for name in names})
     except FileNotFoundError:
         return Recipe()
     except (OSError, ValueError, KeyError, TypeError) as error:

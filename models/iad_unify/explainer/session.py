@@ -17,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 from iad_unify.checkpoint import Card, CheckpointError, data_seen, model_version, write_card
 from iad_unify.explainer import adapters
 from iad_unify.explainer.collected import Pictures
+from iad_unify.explainer.config import reads_neighbours, set_neighbours
 from iad_unify.explainer.corpus import Corpus, sentences
 from iad_unify.explainer.looking import Report, collected, sightings, wholes
 from iad_unify.explainer.model import RegionQwen
@@ -143,7 +144,8 @@ def open_session(order: Order, schedule: Schedule, report: Report = lambda stage
         model.gradient_checkpointing_enable({"use_reentrant": False})
     whole = recipe.whole or (order.config == "tiny" and not recipe.lora)
     stages = replace(schedule, stages=recipe.stages)
-    trainer = Trainer(model.to(order.device), PromptWriter(tokenizer), corpus.draw, stages, whole)
+    writer = PromptWriter(tokenizer, reads_neighbours(model.config))
+    trainer = Trainer(model.to(order.device), writer, corpus.draw, stages, whole)
     if order.resume:
         trainer.load_state(order.out / STATE)
     return Session(order, model, tokenizer, trainer, version, data)
@@ -179,6 +181,7 @@ def _start(order: Order, words: Corpus, corpus: Corpus, seed: int) -> tuple[Regi
         texts: Iterable[str] = sentences(words, np.random.default_rng((seed, 9)))
         model, tokenizer = fresh_tiny(texts, rows.shape[2], rows.shape[1])
     model.region_projection.standardise(torch.from_numpy(rows))
+    set_neighbours(model.config, bool(order.recipe.neighbours))
     return model, tokenizer
 
 

@@ -112,7 +112,10 @@ class Trainer:
             done = self.schedule.progress(self.done.steps, self.done.cpu_minutes)
             examples = self.supply(rng, size * SORTED_BATCHES, done)
             rows = [
-                (self.writer.ids(one.question.text, len(one.question.geometry)), self.writer.answer_ids(one.answer))
+                (
+                    self.writer.ids(one.question.text, len(one.question.geometry), one.question.confirmed),
+                    self.writer.answer_ids(one.answer),
+                )
                 for one in examples
             ]
             order = sorted(range(len(rows)), key=lambda index: len(rows[index][0]) + len(rows[index][1]))

@@ -22,7 +22,7 @@ from iad_unify.explainer.storage import load, trained_card
 #: The two folders of an export.
 LANGUAGE_MODEL, PROMPTS = "language_model", "prompts"
 _MEND = "write it with `iad-unify export --runtime vllm --checkpoint EXPLAINER --out FOLDER`"
-_REGION_FIELDS = ("region_token_id", "region_dim", "region_rows", "region_octaves")
+_REGION_FIELDS = ("region_token_id", "region_dim", "region_rows", "region_octaves", "region_neighbours")
 
 
 class PromptEmbedder(nn.Module):

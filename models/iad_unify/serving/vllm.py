@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from iad_unify.checkpoint import CheckpointError, model_version
+from iad_unify.explainer.config import reads_neighbours
 from iad_unify.explainer.generation import Decoding
 from iad_unify.explainer.prompt import PromptWriter, Question
 from iad_unify.explainer.storage import trained_card
@@ -37,8 +38,8 @@ class VllmExplainer:
     def __init__(self, prompts: Path, url: str) -> None:
         self.card = trained_card(prompts)
         self._embedder, tokenizer = load_prompts(prompts)
-        self._writer, self._end = PromptWriter(tokenizer), int(tokenizer.eos_token_id)
         config = self._embedder.config
+        self._writer, self._end = PromptWriter(tokenizer, reads_neighbours(config)), int(tokenizer.eos_token_id)
         self._rows = (config.region_rows, config.region_dim)
         self._lock = threading.Lock()
         self.model_version = model_version(prompts)

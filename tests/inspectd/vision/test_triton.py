@@ -282,6 +282,13 @@ async def test_a_bad_question_fails_alone(server: TritonServer, stack: Services)
     assert isinstance(results[0], str)
 
 
+async def test_confirmed_neighbours_reach_the_model_one_for_each_region(server: TritonServer, stack: Services) -> None:
+    plain = Question("What is it?", tokens(stack, 2), max_tokens=8)
+    assert await answer(server, replace(plain, confirmed=("scratch", ""))) == await answer(server, plain)
+    with pytest.raises(ModelFailed, match="CONFIRMED takes one text"):
+        await answer(server, replace(plain, confirmed=("scratch",)))
+
+
 async def test_a_question_about_nothing_is_answered(server: TritonServer, stack: Services) -> None:
     none = tokens(stack, 1)
     empty = RegionTokens(none.appearance[:0], none.geometry[:0])
