@@ -4,6 +4,7 @@ The pictures are flat grey with spots, the expert finds what is not grey, and th
 verdict and every word is known beforehand, and no weights are needed.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -27,7 +28,7 @@ from inspectd.confirmed.recall import ConfirmedRecall
 from inspectd.confirmed.sql import SqlConfirmedStore
 from inspectd.dashboard.server import Dashboard
 from inspectd.database.engine import open_database
-from inspectd.errors import CalibrateAgain, Unavailable
+from inspectd.errors import CalibrateAgain, TooLate, Unavailable
 from inspectd.events.feed import ChangeFeed
 from inspectd.events.sql import SqlEventStore
 from inspectd.evidence.files import FileEvidenceStore
@@ -144,14 +145,21 @@ def _geometry(region: Region) -> tuple[float, float, float, float, float]:
 
 
 class CountingExplainer:
-    """Says how many regions there are; asked to lie, it says one more."""
+    """Says how many regions there are; asked to lie, it says one more. It keeps to deadlines."""
 
     def __init__(self) -> None:
         self.away = False
+        self.late = False  # whatever the time
+        self.thinks_s = 0.0
+        self.asked: list[Question] = []
 
     async def answer(self, question: Question) -> AsyncIterator[Piece]:
         if self.away:
             raise Unavailable("the explainer is away")
+        self.asked.append(question)
+        await asyncio.sleep(self.thinks_s)
+        if self.late or question.is_late:
+            raise TooLate("the request is past its deadline")
         count = len(question.tokens.geometry) + (1 if "lie" in question.text else 0)
         for piece in ("There ", "is 1 region." if count == 1 else f"are {count} regions."):
             yield Piece(piece, "explainer-1")

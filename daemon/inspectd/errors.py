@@ -5,6 +5,7 @@ InspectdError
     Unreachable    one that a setting names does not answer: at the start exit code 1, so that whoever started us tries again
     ModelChanged   another model is served than was asked for: look again, with what holds for the new one
     Overloaded     it is there and refuses more work for now
+  TooLate          the time that the caller gave is over: nobody waits for the answer, so nobody tries again
   Rejected         the input is bad: dead letter, or INVALID_ARGUMENT
   CalibrateAgain   a camera's memory or template cannot be used: dead letter, until the camera is calibrated again
   ModelFailed      the model broke on this input: three times, then dead letter
@@ -42,6 +43,10 @@ class ModelChanged(Unavailable):
 
 class Overloaded(Unavailable):
     """A server is there and refuses more work for now."""
+
+
+class TooLate(InspectdError):
+    """The time that the caller gave is over; what was asked for is not computed any more."""
 
 
 class Rejected(InspectdError):

@@ -18,6 +18,12 @@ MAX_REGIONS = 16
 CALIBRATE_AGAIN = "calibrate again with good parts"
 #: Appearance rows per region: the mean inside it, the mean over the ring around it, and what a close look at it gives.
 APPEARANCE_ROWS = 3
+#: What an explainer says, among other words, of a request whose DEADLINE is over.
+TOO_LATE = "is past its deadline"
+#: Longest DEADLINE, milliseconds: what an INT32 holds.
+LONGEST_DEADLINE_MS = 2**31 - 1
+#: Most types that are told of one region's confirmed neighbours.
+MAX_CONFIRMED_TYPES = 2
 #: Of what waits for the explainer, the smaller number goes first, as in Triton's own queues.
 ALERT_PRIORITY, QUESTION_PRIORITY = 1, 2
 
@@ -93,6 +99,12 @@ EXPLAINER = Model(
         Tensor("MAX_TOKENS", "INT32", (1,)),
         Tensor("CHOICES", "BYTES", (-1,), optional=True),  # UTF-8; the answer is one of them, without any it is free
         Tensor("PRIORITY", "INT32", (1,), optional=True),  # ALERT_PRIORITY goes before QUESTION_PRIORITY, the default
+        # milliseconds from the request's arrival, until which the answer is wanted; left out: whenever it comes. What is left,
+        # not a time of day: two machines' clocks may differ by more than an answer takes
+        Tensor("DEADLINE", "INT32", (1,), optional=True),
+        # for each region the types that regions like it were confirmed as, slugs with commas between them, the nearest first;
+        # empty where there are none. A model that was trained without them leaves them aside
+        Tensor("CONFIRMED", "BYTES", (-1,), optional=True),
     ),
     outputs=(
         Tensor("TEXT", "BYTES", (1,)),  # the next piece of the answer

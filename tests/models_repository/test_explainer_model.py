@@ -4,6 +4,7 @@ import importlib.util
 import json
 import sys
 import threading
+import time
 import types
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 from iad_unify import resources
+from iad_unify.catalog import TOO_LATE
 
 
 class Sender:
@@ -31,9 +33,9 @@ class Sender:
 
 
 class Request:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, deadline_ms: int = 60_000) -> None:
         self.sender = Sender()
-        self.tensors = {"QUESTION": np.array([text.encode()], object)}
+        self.tensors = {"QUESTION": np.array([text.encode()], object), "DEADLINE": np.array([deadline_ms], np.int32)}
 
     def get_response_sender(self) -> Sender:
         return self.sender
@@ -61,7 +63,8 @@ class Service:
 
 def backend() -> types.ModuleType:
     module = types.ModuleType("triton_python_backend_utils")
-    error = type("TritonError", (), {"UNAVAILABLE": "unavailable", "INVALID_ARG": "invalid", "INTERNAL": "internal"})
+    codes = {"UNAVAILABLE": "unavailable", "INVALID_ARG": "invalid", "INTERNAL": "internal", "CANCELLED": "cancelled"}
+    error = type("TritonError", (), codes)
     error.__init__ = lambda self, message, code: self.__dict__.update(message=message, code=code)  # type: ignore[misc]
     module.TritonError = error  # type: ignore[attr-defined]
     module.TRITONSERVER_RESPONSE_COMPLETE_FINAL = 1  # type: ignore[attr-defined]
@@ -127,3 +130,17 @@ def test_a_question_beyond_the_bound_is_refused_at_once_and_the_others_are_answe
     Service.gate.set()
     for request in requests:
         assert request.sender.over.wait(10)
+
+
+def test_a_question_past_its_deadline_is_told_so_and_counts_as_no_failure(model: Any) -> None:
+    busy, late = Request("first?"), Request("late?", deadline_ms=1)
+    model.execute([busy])
+    model.execute([late])
+    time.sleep(0.01)
+    Service.gate.set()
+    assert late.sender.over.wait(10)
+    ((response, flags),) = late.sender.sent
+    assert flags == 1
+    assert response.error.code == "cancelled"
+    assert TOO_LATE in response.error.message
+    assert busy.sender.over.wait(10)

@@ -120,7 +120,8 @@ class DefectEvents(defect_event_service_pb2_grpc.DefectEventServiceServicer):
         """Pieces of the answer, then the whole of it."""
         event_id = validate.identifier(request.event_id, "event_id")
         question = validate.text(request.question, "question", LONGEST_QUESTION)
-        async with aclosing(self._narrator.ask(event_id, question)) as pieces:  # type: ignore[type-var]
+        answer = self._narrator.ask(event_id, question, context.time_remaining())
+        async with aclosing(answer) as pieces:  # type: ignore[type-var]
             async for piece in pieces:
                 if isinstance(piece, str):
                     yield defect_event_service_pb2.ExplainDefectEventResponse(text=piece)

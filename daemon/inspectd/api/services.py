@@ -48,8 +48,11 @@ class Answer(Protocol):
 class Narrator(Protocol):
     """Answers questions about events."""
 
-    def ask(self, event_id: str, question: str) -> AsyncIterator[str | Answer]:
-        """Pieces of text, then one Answer. An empty question is the alert's. Raises NotFound, Unavailable, ModelFailed."""
+    def ask(self, event_id: str, question: str, within_s: float | None = None) -> AsyncIterator[str | Answer]:
+        """Pieces of text, then one Answer, in the seconds that are given. An empty question is the alert's.
+
+        Raises NotFound, Unavailable, TooLate, ModelFailed.
+        """
 
 
 class Calibrator(Protocol):

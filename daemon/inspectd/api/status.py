@@ -21,6 +21,7 @@ from inspectd.errors import (
     NotFound,
     Overloaded,
     Rejected,
+    TooLate,
     Unavailable,
     Unreachable,
 )
@@ -35,6 +36,7 @@ CODES: dict[type[InspectdError], StatusCode] = {
     Unreachable: StatusCode.UNAVAILABLE,
     ModelChanged: StatusCode.UNAVAILABLE,
     Overloaded: StatusCode.RESOURCE_EXHAUSTED,
+    TooLate: StatusCode.DEADLINE_EXCEEDED,
     CalibrateAgain: StatusCode.FAILED_PRECONDITION,
     Rejected: StatusCode.INVALID_ARGUMENT,
     ModelFailed: StatusCode.INTERNAL,
@@ -50,6 +52,7 @@ _REASONS: dict[type[InspectdError], str] = {
     Unreachable: "UNREACHABLE",
     ModelChanged: "MODEL_CHANGED",
     Overloaded: "OVERLOADED",
+    TooLate: "TOO_LATE",
     CalibrateAgain: "CALIBRATE_AGAIN",
     ModelFailed: "MODEL_FAILED",
     NotFound: "NOT_FOUND",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp
 
+from iad_unify.catalog import MAX_CONFIRMED_TYPES
 from iad_unify.language.facts import CLEAR_FROM
 from iad_unify.types import UNKNOWN
 from inspectd.confirmed.store import Found
@@ -30,6 +31,12 @@ class Vote:
     def clear(self) -> bool:
         """Whether words may name the type without a doubt."""
         return self.defect_type != UNKNOWN and self.confidence >= CLEAR_FROM
+
+    @property
+    def confirmed(self) -> str:
+        """The neighbours' types as the explainer is told of them: slugs with commas, the nearest first."""
+        types = dict.fromkeys(one.defect_type for one in self.neighbours)
+        return ",".join(list(types)[:MAX_CONFIRMED_TYPES])
 
     @property
     def cited(self) -> Found | None:

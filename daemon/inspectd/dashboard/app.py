@@ -31,6 +31,7 @@ from inspectd.errors import (
     NotFound,
     Overloaded,
     Rejected,
+    TooLate,
     Unavailable,
     Unreachable,
 )
@@ -46,6 +47,7 @@ STATUSES: Mapping[type[InspectdError], int] = {
     Unreachable: 503,
     ModelChanged: 503,
     Overloaded: 429,
+    TooLate: 504,
     CalibrateAgain: 409,
     Rejected: 400,
     ModelFailed: 500,

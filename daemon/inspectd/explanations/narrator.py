@@ -3,6 +3,7 @@
 It knows nothing of queues or states in a store; `explanations.writer` decides when an event gets its words.
 """
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
@@ -52,6 +53,11 @@ class Ground:
     rule: TypeRule  # by which type probabilities become the types that may be said
     votes: tuple[Vote, ...]  # of the regions that are told
 
+    @property
+    def confirmed(self) -> tuple[str, ...]:
+        """What the model is told of the neighbours of each region."""
+        return tuple(vote.confirmed for vote in self.votes)
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -81,16 +87,26 @@ class Narrator:
         self._language, self._alert_question = language, VOICES[language].question
         self._recall, self._least_type_confidence = recall, least_type_confidence
 
-    async def describe(self, event: DefectEvent) -> Explanation:
-        """The alert sentence. Raises NotFound (the picture is gone), CalibrateAgain, Unavailable, ModelFailed."""
+    async def describe(self, event: DefectEvent, within_s: float | None = None) -> Explanation:
+        """The alert sentence, in the seconds that are given; None: it may take any time.
+
+        Raises NotFound (the picture is gone), CalibrateAgain, Unavailable, TooLate, ModelFailed.
+        """
+        deadline = _deadline(within_s)
         ground = await self._ground(event)
-        question = Question(self._alert_question, ground.tokens, is_alert=True)
+        question = Question(
+            self._alert_question, ground.tokens, is_alert=True, confirmed=ground.confirmed, deadline=deadline
+        )
         return await self._check(question, ground, await self._complete(question), self._language)
 
-    async def ask(self, event_id: str, question: str = "") -> AsyncIterator[str | Answer]:
+    async def ask(
+        self, event_id: str, question: str = "", within_s: float | None = None
+    ) -> AsyncIterator[str | Answer]:
         """Pieces of the model's text as they come, then the Answer. Raises as `describe`, and NotFound for the event."""
+        deadline = _deadline(within_s)
         ground = await self._ground(await self._events.get(event_id))
-        asked = Question(question.strip() or self._alert_question, ground.tokens)
+        text = question.strip() or self._alert_question
+        asked = Question(text, ground.tokens, confirmed=ground.confirmed, deadline=deadline)
         text, version = "", ""
         async for piece in self._explainer.answer(asked):
             text, version = text + piece.text, piece.model_version
@@ -171,6 +187,10 @@ class Narrator:
         async for piece in self._explainer.answer(question):
             text, version = text + piece.text, piece.model_version
         return Draft(text.strip(), version)
+
+
+def _deadline(within_s: float | None) -> float | None:
+    return None if within_s is None else time.monotonic() + within_s
 
 
 def _neighbours(ground: Ground) -> tuple[Neighbour, ...]:

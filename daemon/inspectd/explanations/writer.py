@@ -6,11 +6,11 @@ The queue lives in the store: an event whose explanation is pending is waiting, 
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 
-from inspectd.errors import CalibrateAgain, InspectdError, ModelFailed, NotFound, Rejected, Unavailable
+from inspectd.errors import CalibrateAgain, InspectdError, ModelFailed, NotFound, Rejected, TooLate, Unavailable
 from inspectd.events.store import EventStore
 from inspectd.explanations.narrator import Narrator
 from inspectd.metrics import Metrics
@@ -94,11 +94,14 @@ class ExplanationWriter:
                     await asyncio.sleep(PAUSE_S)
 
     async def _explain(self, event: DefectEvent) -> Explanation:
-        age = self._clock() - event.raise_time
-        if age > timedelta(seconds=self._settings.deadline_s):
-            return _ended(ExplanationState.EXPIRED, f"waited longer than {self._settings.deadline_s:.0f} s")
+        left_s = self._settings.deadline_s - (self._clock() - event.raise_time).total_seconds()
+        expired = _ended(ExplanationState.EXPIRED, f"waited longer than {self._settings.deadline_s:.0f} s")
+        if left_s <= 0:
+            return expired
         try:
-            return await self._narrator.describe(event)
+            return await self._narrator.describe(event, left_s)
+        except TooLate:
+            return expired
         except Unavailable:
             raise
         except (CalibrateAgain, ModelFailed, NotFound, Rejected) as error:

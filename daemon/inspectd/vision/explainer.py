@@ -1,9 +1,11 @@
 """The port of the explainer: a question about region tokens in, text out in pieces. It checks nothing."""
 
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from inspectd.errors import TooLate
 from inspectd.records import RegionTokens
 
 
@@ -18,6 +20,23 @@ class Question:
     max_tokens: int = 48
     choices: tuple[str, ...] = ()  # the answer is one of these; none: it is free
     is_alert: bool = False  # an event's own sentence goes before what people ask
+    confirmed: tuple[str, ...] = ()  # of each region the types that regions like it were confirmed as, with commas
+    #: Seconds, by `time.monotonic`: nobody waits for the answer after it; None: it may take any time.
+    deadline: float | None = None
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the deadline is over."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    def left_s(self) -> float | None:
+        """Seconds until the deadline, above 0; None without one. Raises TooLate when it is over."""
+        if self.deadline is None:
+            return None
+        left_s = self.deadline - time.monotonic()
+        if left_s <= 0:
+            raise TooLate("the time for the answer was over before the explainer was asked")
+        return left_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +51,7 @@ class Explainer(Protocol):
     """Questions asked side by side are answered in one batch."""
 
     def answer(self, question: Question) -> AsyncIterator[Piece]:
-        """The answer in pieces; closing the iterator cancels it. Raises Unavailable, Overloaded, ModelFailed."""
+        """The answer in pieces; closing the iterator cancels it. Raises Unavailable, Overloaded, TooLate, ModelFailed."""
 
     async def close(self) -> None:
         """Lets go of the server or the process."""

@@ -6,8 +6,8 @@ from contextlib import aclosing
 import numpy as np
 from numpy.typing import NDArray
 
-from iad_unify.catalog import CALIBRATE_AGAIN, EXPERT_SIZE
-from inspectd.errors import CalibrateAgain, ModelFailed
+from iad_unify.catalog import CALIBRATE_AGAIN, EXPERT_SIZE, TOO_LATE
+from inspectd.errors import CalibrateAgain, ModelFailed, TooLate
 from inspectd.records import Findings, Image
 from inspectd.vision.editor import Edit
 from inspectd.vision.expert import ExpertCard
@@ -91,9 +91,15 @@ class LocalExplainer:
     async def answer(self, question: Question) -> AsyncIterator[Piece]:
         """See the port."""
         version = await self._process.start()
-        async with aclosing(self._process.stream(explainer_inputs(question))) as messages:
-            async for _, (text, _final) in messages:
-                yield Piece(text, version)
+        inputs = explainer_inputs(question, question.left_s())
+        try:
+            async with aclosing(self._process.stream(inputs, question.deadline)) as messages:
+                async for _, (text, _final) in messages:
+                    yield Piece(text, version)
+        except ModelFailed as error:
+            if TOO_LATE in str(error):
+                raise TooLate(str(error)) from error
+            raise
 
     async def close(self) -> None:
         """See the port."""

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncGenerator, Mapping
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 import structlog
 from numpy.typing import NDArray
 
-from inspectd.errors import InspectdError, Misconfigured, ModelFailed, Unavailable
+from inspectd.errors import InspectdError, Misconfigured, ModelFailed, TooLate, Unavailable
 
 Tensors = Mapping[str, NDArray[Any]]
 
@@ -79,8 +80,11 @@ class ModelProcess:
                 return result
         raise ModelFailed(f"{self._role} ended without a result")
 
-    async def stream(self, tensors: Tensors) -> AsyncGenerator[tuple[str, Any], None]:
-        """The messages of one call until its last; closing the iterator cancels the call."""
+    async def stream(self, tensors: Tensors, until: float | None = None) -> AsyncGenerator[tuple[str, Any], None]:
+        """The messages of one call until its last; closing the iterator cancels the call, and so does `until`.
+
+        That is by `time.monotonic`. Raises TooLate after it, ModelFailed, Unavailable.
+        """
         await self.start()
         call_id = next(self._ids)
         inbox = self._waiting[call_id] = asyncio.Queue()
@@ -88,7 +92,7 @@ class ModelProcess:
         try:
             await asyncio.to_thread(self._send, ("call", call_id, tensors))
             while not finished:
-                kind, payload = await inbox.get()
+                kind, payload = await self._next(inbox, until)
                 if kind in ("error", "lost"):
                     finished = True
                     raise ModelFailed(str(payload)) if kind == "error" else Unavailable(str(payload))
@@ -98,6 +102,13 @@ class ModelProcess:
             self._waiting.pop(call_id, None)
             if not finished and self._connection is not None:
                 self._send(("cancel", call_id, None))
+
+    async def _next(self, inbox: "asyncio.Queue[tuple[str, Any]]", until: float | None) -> tuple[str, Any]:
+        try:
+            async with asyncio.timeout(None if until is None else until - time.monotonic()):
+                return await inbox.get()
+        except TimeoutError as error:
+            raise TooLate(f"{self._role} did not answer in the time that was left") from error
 
     async def close(self) -> None:
         """Ends the process; calls in flight raise Unavailable."""

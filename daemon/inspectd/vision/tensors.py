@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from iad_unify.catalog import ALERT_PRIORITY, QUESTION_PRIORITY
+from iad_unify.catalog import ALERT_PRIORITY, LONGEST_DEADLINE_MS, QUESTION_PRIORITY
 from iad_unify.geometry import CELLS, cell_shares_of_window
 from iad_unify.masks import MaskError, Rle, area, decode_window
 from inspectd.errors import ModelFailed
@@ -62,9 +62,10 @@ def reference_from_tensors(outputs: Tensors) -> str:
         raise ModelFailed(f"no reference was built: {error!r}") from error
 
 
-def explainer_inputs(question: Question) -> dict[str, NDArray[Any]]:
-    """One question; the explainer has no batch dimension on the wire."""
+def explainer_inputs(question: Question, left_s: float | None = None) -> dict[str, NDArray[Any]]:
+    """One question, and the seconds that are left for its answer; the explainer has no batch dimension on the wire."""
     choices = np.array([text.encode() for text in question.choices], dtype=object)
+    confirmed = np.array([slugs.encode() for slugs in question.confirmed], dtype=object)
     return {
         "QUESTION": _text(question.text),
         **_token_inputs(question.tokens),
@@ -74,6 +75,8 @@ def explainer_inputs(question: Question) -> dict[str, NDArray[Any]]:
         "SEED": np.array([question.seed], dtype=np.int64),
         "MAX_TOKENS": np.array([question.max_tokens], dtype=np.int32),
         "PRIORITY": np.array([ALERT_PRIORITY if question.is_alert else QUESTION_PRIORITY], dtype=np.int32),
+        **({"CONFIRMED": confirmed} if any(question.confirmed) else {}),
+        **({} if left_s is None else {"DEADLINE": np.array([_milliseconds(left_s)], dtype=np.int32)}),
     }
 
 
@@ -190,6 +193,10 @@ def _reference_input(tokens: RegionTokens) -> dict[str, NDArray[Any]]:
     if tokens.reference is None:
         return {}
     return {"REFERENCE_APPEARANCE": np.ascontiguousarray(tokens.reference, dtype=np.float16)}
+
+
+def _milliseconds(left_s: float) -> int:
+    return int(min(max(left_s * 1000, 1), LONGEST_DEADLINE_MS))
 
 
 def _text(text: str) -> NDArray[np.object_]:

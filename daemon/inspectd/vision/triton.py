@@ -15,7 +15,7 @@ import structlog
 from numpy.typing import NDArray
 
 from iad_unify import catalog
-from inspectd.errors import CalibrateAgain, InspectdError, Misconfigured, ModelFailed, Overloaded, Unavailable
+from inspectd.errors import CalibrateAgain, InspectdError, Misconfigured, ModelFailed, Overloaded, TooLate, Unavailable
 from inspectd.records import Findings, Image
 from inspectd.settings import TritonSettings
 from inspectd.vision.editor import Edit
@@ -68,6 +68,9 @@ CHANNEL_OPTIONS: list[tuple[str, int]] = [
     ("grpc.use_local_subchannel_pool", 1),
 ]
 
+#: How long after a question's deadline its stream is ended from here; until then the server says so itself.
+LATE_GRACE_S = 0.5
+
 #: Words of Triton for a queue that is full or a request that waited too long in it; the codes differ by release.
 _OVERLOADED = ("exceeds maximum queue size", "request timeout expired")
 #: The server is there and is about to be, or not to be, ready: another moment, not another input.
@@ -90,6 +93,8 @@ def mapped(code: grpc.StatusCode | None, message: str, model: str) -> InspectdEr
         return ModelFailed(said)
     if catalog.CALIBRATE_AGAIN in words:
         return CalibrateAgain(said)
+    if catalog.TOO_LATE in words:
+        return TooLate(said)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED or any(word in words for word in _OVERLOADED):
         return Overloaded(said)
     if code in _UNAVAILABLE or any(word in words for word in (_DIED, *_NOT_READY)):
@@ -226,10 +231,17 @@ class TritonExplainer:
 
     async def answer(self, question: Question) -> AsyncIterator[Piece]:
         """The answer in pieces; see the port."""
-        messages = self._server.stream(catalog.EXPLAINER, explainer_inputs(question), self._timeout_s)
-        async with contextlib.aclosing(messages):  # at once, not when the garbage is collected: it cancels the request
-            async for outputs in messages:
-                yield piece_from_tensors(outputs)
+        left_s = question.left_s()
+        timeout_s = self._timeout_s if left_s is None else min(self._timeout_s, left_s + LATE_GRACE_S)
+        messages = self._server.stream(catalog.EXPLAINER, explainer_inputs(question, left_s), timeout_s)
+        try:
+            async with contextlib.aclosing(messages):  # at once, not when garbage is collected: it cancels the request
+                async for outputs in messages:
+                    yield piece_from_tensors(outputs)
+        except Unavailable as error:
+            if question.is_late:
+                raise TooLate(str(error)) from error
+            raise
 
     async def close(self) -> None:
         """The connection is the server's."""

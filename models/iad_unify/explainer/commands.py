@@ -39,6 +39,12 @@ def train(
     regions: Annotated[
         str, typer.Option(help="given; none or whole (picture) train a control of `evaluate ladder`.")
     ] = "given",
+    neighbours: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Share of questions that tell what regions like theirs were confirmed as; 0: never read."
+        ),
+    ] = 0.0,
     lora: Annotated[
         int, typer.Option(min=0, help="Rank of an adapter on the language model; with full or --start-from.")
     ] = 0,
@@ -96,7 +102,7 @@ def train(
     if data != "procedural" and not fold_expert and (schedule, regions) != ("gt", "given"):
         raise typer.BadParameter("an expert proposes too well on what it learned from", param_hint="--fold-expert")
     try:
-        recipe = Recipe(schedule, regions, lora, whole, gradient_checkpointing, references)
+        recipe = Recipe(schedule, regions, lora, whole, gradient_checkpointing, references, neighbours)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     if not minutes and not steps:

@@ -51,6 +51,17 @@ def with_regions(config: Qwen3_5Config, fields: dict[str, int]) -> Qwen3_5Config
     return config
 
 
+def reads_neighbours(config: Qwen3_5Config) -> bool:
+    """Whether prompts tell the model what regions like these were confirmed as; one that was trained without says nothing."""
+    return bool(getattr(config, "region_neighbours", False))
+
+
+def set_neighbours(config: Qwen3_5Config, reads: bool) -> None:
+    """Note it in a configuration, in place; without, a configuration stays as it was before there was the field."""
+    if reads or reads_neighbours(config):
+        config.region_neighbours = reads
+
+
 def tiny_config(tokenizer: PreTrainedTokenizerBase, token_dim: int = 64, rows: int = APPEARANCE_ROWS) -> Qwen3_5Config:
     """About 2.9 M parameters: hidden 192, four layers (three linear attention, one full), vision 96 x 2.
 

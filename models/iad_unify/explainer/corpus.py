@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.explainer.config import MAX_PROMPT_REGIONS
+from iad_unify.explainer.neighbours import drawn_neighbours
 from iad_unify.explainer.prompt import Question
 from iad_unify.explainer.recipe import DEFAULT, Recipe
 from iad_unify.explainer.rewording import opened, wordings
@@ -98,7 +99,8 @@ class Corpus:
         looks = self._noisy([region.appearance for region in scene], rng)
         good = [region.reference for region in scene if region.reference is not None]
         reference = self._noisy(good, rng) if len(good) == len(scene) else None
-        return Example(Question(text, looks, geometry, reference), asked.answer)
+        told = drawn_neighbours([region.types[0][0] for region in scene], rng, self._recipe.neighbours)
+        return Example(Question(text, looks, geometry, reference, told), asked.answer)
 
     def _noisy(self, rows: Sequence[NDArray[np.float32]], rng: np.random.Generator) -> NDArray[np.float32]:
         looks = np.stack(rows)

@@ -1,7 +1,7 @@
 """Prompts: regions and a question as token ids, alone or as a padded batch with the tensors of `RegionQwen`.
 
-The wording of questions and answers is not known here; the only text that it adds is the chat template and an ordinal
-before each region, so that "region 2" has something to point at.
+The wording of questions and answers is not known here; the only text that it adds is the chat template, an ordinal before
+each region, so that "region 2" has something to point at, and a line of what regions like these were confirmed as.
 """
 
 import re
@@ -15,6 +15,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from iad_unify.explainer.config import MAX_PROMPT_REGIONS, TOKENS_PER_REFERENCE, TOKENS_PER_REGION
+from iad_unify.explainer.reads import Reads
+from iad_unify.types import spoken
 
 #: Label of positions that are no answer; the loss skips them.
 IGNORED = -100
@@ -29,6 +31,8 @@ class Question:
     geometry: NDArray[np.floating]  # [R, 5]
     #: [R, K, D], of a good part at the same places, for a model made for it; None: there is nothing to compare with.
     reference: NDArray[np.floating] | None = None
+    #: Of each region the types that regions like it were confirmed as, slugs with commas; "" where there are none.
+    confirmed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,28 +64,40 @@ class Batch:
 
 
 class PromptWriter:
-    """Writes prompts with one tokenizer, for a model that was made for references or not: then they are left out."""
+    """Writes prompts with one tokenizer, of what a model reads; the rest of a question is left out."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, references: bool = False) -> None:
-        self.tokenizer, self._references = tokenizer, references
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, reads: Reads = Reads()) -> None:
+        self.tokenizer, self._reads = tokenizer, reads
         self._special = re.compile("|".join(re.escape(token) for token in tokenizer.all_special_tokens))
 
     def prompt(self, question: Question) -> list[int]:
         """`ids` of a question."""
-        return self.ids(question.text, len(question.geometry), self._shown(question) is not None)
+        return self.ids(question.text, len(question.geometry), question.confirmed, self._shown(question) is not None)
 
-    def ids(self, text: str, regions: int, references: bool = False) -> list[int]:
-        """Token ids of the prompt. Special tokens inside `text` are dropped: a question cannot forge a turn."""
+    def ids(self, text: str, regions: int, confirmed: Sequence[str] = (), references: bool = False) -> list[int]:
+        """Token ids of the prompt; `confirmed` as in `Question`.
+
+        Special tokens inside the texts are dropped: a question cannot forge a turn, and neither can a reviewer's label.
+        """
         tokens = TOKENS_PER_REGION + (TOKENS_PER_REFERENCE if references else 0)
         content: list[dict[str, str]] = []
         for ordinal in range(1, min(regions, MAX_PROMPT_REGIONS) + 1):
             content.append({"type": "text", "text": str(ordinal)})
             content.extend({"type": "region"} for _ in range(tokens))
-        content.append({"type": "text", "text": self._special.sub("", text)})
+        labels = [self._plain(slugs) for slugs in confirmed[:MAX_PROMPT_REGIONS]] if self._reads.neighbours else []
+        if told := _told(labels):
+            content.append({"type": "text", "text": told + "\n"})
+        content.append({"type": "text", "text": self._plain(text)})
         rendered = self.tokenizer.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
         )
         return list(self.tokenizer(rendered, add_special_tokens=False)["input_ids"])
+
+    def _plain(self, text: str) -> str:
+        """The text without special tokens, those included that appear when others are taken out."""
+        while (found := self._special.sub("", text)) != text:
+            text = found
+        return text
 
     def answer_ids(self, text: str) -> list[int]:
         """Token ids of an answer with the token that ends it."""
@@ -112,7 +128,7 @@ class PromptWriter:
 
     def _shown(self, question: Question) -> NDArray[np.floating] | None:
         """The reference rows that are shown to the model."""
-        return question.reference if self._references else None
+        return question.reference if self._reads.references else None
 
     def _regions(self, questions: Sequence[Question]) -> dict[str, Tensor]:
         """The tensors of a batch that are of regions."""
@@ -130,6 +146,13 @@ class PromptWriter:
         ]
         referenced = torch.tensor([flag for flag, count in told for _ in range(count)])
         return found | {"reference": _joined(rows), "referenced": referenced}
+
+
+def _told(confirmed: Sequence[str]) -> str:
+    """`Confirmed: 1 missing part; 3 scratch, hole`; empty when nothing is known of any region. In one line, always."""
+    words = [", ".join(" ".join(spoken(slug).split()) for slug in slugs.split(",")) for slugs in confirmed]
+    known = [f"{ordinal} {types}" for ordinal, types in enumerate(words, 1) if types.strip(", ")]
+    return f"Confirmed: {'; '.join(known)}" if known else ""
 
 
 def _joined(rows: Sequence[NDArray[np.floating]]) -> Tensor:

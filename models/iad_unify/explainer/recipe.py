@@ -31,6 +31,9 @@ class Recipe:
     whole: bool = False  # a pretrained language model learns in all its weights
     checkpointing: bool = False  # activations are computed twice and not kept
     references: bool = False  # half of the examples show what a golden template looks like at each region
+    neighbours: float = (
+        0.0  # share of examples that tell what regions like theirs were confirmed as; 0: no prompt ever does
+    )
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -41,6 +44,11 @@ class Recipe:
             raise ValueError("either an adapter of some rank learns, or every weight")
         if self.references and self.regions != "given":
             raise ValueError("references are those of given regions")
+
+        if not 0 <= self.neighbours <= 1 or (self.neighbours and self.regions != "given"):
+            raise ValueError(
+                "a share of the examples, from 0 to 1, tells of neighbours; without regions there are none"
+            )
 
     @property
     def stages(self) -> int:
@@ -78,7 +86,7 @@ class Recipe:
 
 DEFAULT = Recipe()
 #: Fields that older files lack.
-_LATER = {"references": False}
+_LATER = {"references": False, "neighbours": 0.0}
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:

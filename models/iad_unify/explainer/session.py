@@ -18,11 +18,12 @@ from iad_unify.checkpoint import Card, CheckpointError, data_seen, model_version
 from iad_unify.data.samples import DataError
 from iad_unify.explainer import adapters
 from iad_unify.explainer.collected import Pictures
-from iad_unify.explainer.config import takes_references
+from iad_unify.explainer.config import set_neighbours
 from iad_unify.explainer.corpus import Corpus, sentences
 from iad_unify.explainer.looking import Report, collected, sightings, wholes
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import PromptWriter
+from iad_unify.explainer.reads import Reads
 from iad_unify.explainer.recipe import DEFAULT, Recipe, write_recipe
 from iad_unify.explainer.referenced import Referenced
 from iad_unify.explainer.storage import PROJECTION_HEAD, ROLE, fresh_tiny, from_base, load, save
@@ -146,7 +147,7 @@ def open_session(order: Order, schedule: Schedule, report: Report = lambda stage
         model.gradient_checkpointing_enable({"use_reentrant": False})
     whole = recipe.whole or (order.config == "tiny" and not recipe.lora)
     stages = replace(schedule, stages=recipe.stages)
-    writer = PromptWriter(tokenizer, takes_references(model.config))
+    writer = PromptWriter(tokenizer, Reads.of(model.config))
     trainer = Trainer(model.to(order.device), writer, corpus.draw, stages, whole)
     if order.resume:
         trainer.load_state(order.out / STATE)
@@ -190,6 +191,7 @@ def _start(order: Order, words: Corpus, corpus: Corpus, seed: int) -> tuple[Regi
     if order.recipe.references:  # after all else has its first values, which are those of a run without
         model.take_references()
     model.region_projection.standardise(torch.from_numpy(rows))
+    set_neighbours(model.config, bool(order.recipe.neighbours))
     return model, tokenizer
 
 

@@ -23,7 +23,14 @@ from iad_unify.explainer.storage import load, trained_card
 #: The two folders of an export.
 LANGUAGE_MODEL, PROMPTS = "language_model", "prompts"
 _MEND = "write it with `iad-unify export --runtime vllm --checkpoint EXPLAINER --out FOLDER`"
-_REGION_FIELDS = ("region_token_id", "region_dim", "region_rows", "region_octaves", REFERENCE_FIELD)
+_REGION_FIELDS = (
+    "region_token_id",
+    "region_dim",
+    "region_rows",
+    "region_octaves",
+    "region_neighbours",
+    REFERENCE_FIELD,
+)
 
 
 class PromptEmbedder(nn.Module):

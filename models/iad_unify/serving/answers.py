@@ -1,20 +1,23 @@
 """Answers in batches: requests wait in a bounded queue, one thread answers those that are there together.
 
-The most urgent go first, and among equals who came first. It knows no server: an `Asker` says whether
-the request is still wanted and takes the pieces.
+The most urgent go first, and among equals who came first. A request past its deadline is failed instead of answered. It
+knows no server: an `Asker` says whether the request is still wanted and takes the pieces.
 """
 
+import heapq
 import itertools
 import logging
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.catalog import QUESTION_PRIORITY
+from iad_unify.serving.deadlines import TooLate, due, is_over
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +37,20 @@ class Asker(Protocol):
         """Whether nobody wants the answer any more."""
 
 
-#: As `ExplainerService.generate`.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A request, and by `time.monotonic` until when its answer is wanted."""
+
+    asker: Asker
+    until: float
+
+    @property
+    def is_late(self) -> bool:
+        """Whether nobody waits for the answer any more, because its time is over."""
+        return is_over(self.until)
+
+
+#: As `ExplainerService.generate`: a request that is found unwanted ends with its next message.
 Generate = Callable[
     [Sequence[Mapping[str, NDArray[Any]]], Callable[[int, str, bool], None], Callable[[int], bool]], None
 ]
@@ -55,17 +71,20 @@ class Answers:
     def __init__(self, generate: Generate, *, batch_size: int, most_waiting: int, workers: int = 1) -> None:
         self._generate = generate
         self._batch_size = batch_size
-        # by priority, then by number; the numbers differ, so that askers are never compared
-        self._waiting: queue.PriorityQueue[tuple[float, int, Asker | None]] = queue.PriorityQueue(most_waiting)
+        # by priority, then by number; the numbers differ, so that requests are never compared
+        self._waiting: queue.PriorityQueue[tuple[float, int, Wanted | None]] = queue.PriorityQueue(most_waiting)
         self._numbers = itertools.count()
         self._threads = [threading.Thread(target=self._run, name="answers", daemon=True) for _ in range(workers)]
         for thread in self._threads:
             thread.start()
 
     def ask(self, asker: Asker) -> None:
-        """Puts a request in line. Raises queue.Full when as many wait as may wait."""
+        """Puts a request in line. Raises queue.Full when as many wait as may wait, all of them still wanted."""
+        wanted = Wanted(asker, due(asker.tensors))
+        if self._waiting.full():
+            self._dismiss_late()
         try:
-            self._waiting.put_nowait((priority_of(asker.tensors), next(self._numbers), asker))
+            self._waiting.put_nowait((priority_of(asker.tensors), next(self._numbers), wanted))
         except queue.Full:
             raise queue.Full(f"exceeds maximum queue size of {self._waiting.maxsize}") from None
 
@@ -88,40 +107,71 @@ class Answers:
         while True:
             batch, ended = self._next_batch()
             if batch:
-                self._answer(batch)
+                answer_together(self._generate, batch)
             if ended:
                 return
 
-    def _next_batch(self) -> tuple[list[Asker], bool]:
+    def _next_batch(self) -> tuple[list[Wanted], bool]:
         """Waits for a request; returns the most urgent of those that are there, and whether this is the last batch."""
-        batch: list[Asker] = []
-        asker = self._waiting.get()[2]
-        while asker is not None:
-            batch.append(asker)
+        batch: list[Wanted] = []
+        wanted = self._waiting.get()[2]
+        while wanted is not None:
+            if wanted.is_late:
+                wanted.asker.fail(TooLate())
+            else:
+                batch.append(wanted)
             if len(batch) == self._batch_size:
                 return batch, False
             try:
-                asker = self._waiting.get_nowait()[2]
+                wanted = self._waiting.get_nowait()[2]
             except queue.Empty:
                 return batch, False
         return batch, True
 
-    def _answer(self, batch: list[Asker]) -> None:
-        open_ones = set(range(len(batch)))
-        begun: set[int] = set()
+    def _dismiss_late(self) -> None:
+        """Frees the places of those that wait for nothing any more."""
+        line = self._waiting.queue
+        with self._waiting.mutex:
+            late = [entry for entry in line if entry[2] is not None and entry[2].is_late]
+            for entry in late:
+                line.remove(entry)
+            heapq.heapify(line)
+            self._waiting.not_full.notify(len(late))
+        for _, _, wanted in late:
+            if wanted is not None:
+                wanted.asker.fail(TooLate())
 
-        def emit(index: int, text: str, final: bool) -> None:
-            begun.add(index)
-            if final:
-                open_ones.discard(index)
-            batch[index].send(text, final)
 
-        try:
-            self._generate([asker.tensors for asker in batch], emit, lambda index: batch[index].cancelled())
-        except Exception as error:  # a model may raise anything; it is reported to each asker and the thread goes on
-            if len(batch) > 1 and not begun:  # one bad request must not take the others of its batch along
-                for asker in batch:
-                    self._answer([asker])
-                return
-            for index in open_ones:
-                batch[index].fail(error)
+def answer_together(generate: Generate, batch: Sequence[Wanted]) -> None:
+    """Answers requests in one call of the model. Each asker gets one end: its last piece, or one `fail`.
+
+    What the model raises before it has said anything may be one bad request's fault: then each is answered alone, so that
+    the others are not taken along.
+    """
+    open_ones = set(range(len(batch)))
+    begun: set[int] = set()
+    late: set[int] = set()
+
+    def unwanted(index: int) -> bool:
+        if batch[index].is_late:
+            late.add(index)
+        return index in late or batch[index].asker.cancelled()
+
+    def emit(index: int, text: str, final: bool) -> None:
+        begun.add(index)
+        if final:
+            open_ones.discard(index)
+        if index not in late:
+            batch[index].asker.send(text, final)
+        elif final:
+            batch[index].asker.fail(TooLate())
+
+    try:
+        generate([wanted.asker.tensors for wanted in batch], emit, unwanted)
+    except Exception as error:  # a model may raise anything; it is reported to each asker and the thread goes on
+        if len(batch) > 1 and not begun:
+            for wanted in batch:
+                answer_together(generate, [wanted])
+            return
+        for index in open_ones:
+            batch[index].asker.fail(error)

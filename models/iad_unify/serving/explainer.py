@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from iad_unify.checkpoint import Card, model_version
-from iad_unify.explainer.config import takes_references
 from iad_unify.explainer.generation import Decoding, stream
 from iad_unify.explainer.prompt import PromptWriter, Question
+from iad_unify.explainer.reads import Reads
 from iad_unify.explainer.storage import load, trained_card
 from iad_unify.serving.questions import Request, parse, question_of
 
@@ -34,7 +34,7 @@ class ExplainerService:
         torch.set_num_threads(threads)
         on_cpu = torch.device(device).type == "cpu"
         self._model, self._tokenizer = load(checkpoint, device, torch.float32 if on_cpu else torch.bfloat16)
-        self._writer = PromptWriter(self._tokenizer, takes_references(self._model.config))
+        self._writer = PromptWriter(self._tokenizer, Reads.of(self._model.config))
         self._rows = (self._model.config.region_rows, self._model.config.region_dim)
         self._lock = threading.Lock()
         self.model_version = model_version(checkpoint)

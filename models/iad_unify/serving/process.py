@@ -11,6 +11,7 @@ import argparse
 import logging
 import signal
 from collections.abc import Mapping, Sequence
+from math import inf
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.checkpoint import CheckpointError
-from iad_unify.serving.answers import priority_of
+from iad_unify.serving.answers import Wanted, answer_together, priority_of
+from iad_unify.serving.deadlines import TooLate, due, is_over
 
 Tensors = Mapping[str, NDArray[Any]]
 Call = tuple[int, Tensors]
@@ -37,23 +39,29 @@ class Served(Protocol):
 
 
 class Inbox:
-    """What has arrived: calls, and the ids that were cancelled."""
+    """What has arrived: calls, until when each is wanted, and the ids that were cancelled."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self._calls: list[Call] = []
         self._cancelled: set[int] = set()
+        self._until: dict[int, float] = {}  # of calls with a deadline
 
     def next_batch(self, limit: int) -> list[Call]:
-        """Waits for a call; returns the most urgent of those that are there. Raises EOFError when the parent is gone."""
+        """Waits for a call; returns the most urgent of those that are there. Raises EOFError when the parent is gone.
+
+        What has waited past its deadline is answered with that error here.
+        """
         while True:
             self._drain(wait=not self._calls)
             self._calls.sort(key=lambda call: priority_of(call[1]))  # stable: equals stay in order of arrival
             batch, self._calls = self._calls[:limit], self._calls[limit:]
-            wanted = [call for call in batch if call[0] not in self._cancelled]
-            self._cancelled -= {call[0] for call in batch}
-            if wanted:
+            if wanted := [call for call in batch if self._is_wanted(call[0])]:
                 return wanted
+
+    def until(self, call_id: int) -> float:
+        """By `time.monotonic`, until when a call of the last batch is wanted; whoever answers it asks once."""
+        return self._until.pop(call_id, inf)
 
     def cancelled(self, call_id: int) -> bool:
         """Whether the parent has lost interest in a call that is being answered."""
@@ -64,11 +72,24 @@ class Inbox:
         """One message to the parent."""
         self.connection.send((kind, call_id, payload))
 
+    def _is_wanted(self, call_id: int) -> bool:
+        if call_id in self._cancelled:
+            self._cancelled.discard(call_id)
+            self._until.pop(call_id, None)
+            return False
+        if is_over(self._until.get(call_id, inf)):
+            del self._until[call_id]
+            _report(self, call_id, TooLate())
+            return False
+        return True
+
     def _drain(self, *, wait: bool) -> None:
         while wait or self.connection.poll(0):
             message = self.connection.recv()
             if message[0] == "call":
                 self._calls.append((message[1], message[2]))
+                if (until := due(message[2])) < inf:
+                    self._until[message[1]] = until
                 wait = False
             else:
                 self._cancelled.add(message[1])
@@ -137,21 +158,27 @@ class ServedExplainer:
 
     def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:
         """See `Served`."""
-        ids = [call_id for call_id, _ in calls]
+        asked = [Wanted(_Asked(inbox, call_id, tensors), inbox.until(call_id)) for call_id, tensors in calls]
+        answer_together(self._service.generate, asked)
+
+
+class _Asked:
+    """A call as `answer_together` knows requests."""
+
+    def __init__(self, inbox: Inbox, call_id: int, tensors: Tensors) -> None:
+        self.tensors, self._inbox, self._id = tensors, inbox, call_id
+
+    def send(self, text: str, final: bool) -> None:
+        self._inbox.send("piece", self._id, (text, final))
+
+    def fail(self, error: Exception) -> None:
+        _report(self._inbox, self._id, error)
+
+    def cancelled(self) -> bool:
         try:
-            self._service.generate(
-                [tensors for _, tensors in calls],
-                lambda index, text, final: inbox.send("piece", ids[index], (text, final)),
-                lambda index: inbox.cancelled(ids[index]),
-            )
-        except EOFError:
-            raise
-        except Exception as error:  # one bad request must not take the others of its batch along
-            if len(calls) == 1:
-                _report(inbox, ids[0], error)
-                return
-            for call in calls:
-                self.answer([call], inbox)
+            return self._inbox.cancelled(self._id)
+        except EOFError:  # the parent is gone, which the next batch finds out
+            return True
 
 
 class ServedEditor:
@@ -186,7 +213,10 @@ def load(role: str, checkpoint: Path, explainer: Path | None, references: Path |
 
 
 def _report(inbox: Inbox, call_id: int, error: Exception) -> None:
-    log.warning("call %d failed", call_id, exc_info=error)
+    if isinstance(error, TooLate):  # no failure: the one who asked said so beforehand
+        log.info("call %d: %s", call_id, error)
+    else:
+        log.warning("call %d failed", call_id, exc_info=error)
     inbox.send("error", call_id, f"{type(error).__name__}: {error}")
 
 

@@ -1,6 +1,7 @@
 """The explainer's requests, read and held against what its model takes; whichever engine answers them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,12 +9,16 @@ from numpy.typing import NDArray
 
 from iad_unify.explainer.generation import Decoding
 from iad_unify.explainer.prompt import Question
+from iad_unify.serving.deadlines import deadline_ms
 
 #: Bounds of a request's MAX_TOKENS; a request without one gets the default.
 DEFAULT_TOKENS, MAX_TOKENS = 64, 256
 
 #: Bounds of a request's CHOICES.
 MAX_CHOICES, MAX_CHOICE_BYTES = 64, 1024
+
+#: Bound of each of a request's CONFIRMED.
+MAX_CONFIRMED_BYTES = 256
 
 Request = Mapping[str, NDArray[Any]]
 
@@ -31,10 +36,12 @@ def parse(request: Request, rows: tuple[int, int]) -> tuple[Question, Decoding]:
         rows,
         np.asarray(request["REFERENCE_APPEARANCE"]) if "REFERENCE_APPEARANCE" in request else None,
     )
+    question = replace(question, confirmed=_confirmed(request, len(question.geometry)))
     tokens = int(_scalar(request, "MAX_TOKENS", DEFAULT_TOKENS))
     temperature = float(_scalar(request, "TEMPERATURE", 0.0))
     if not 0.0 <= temperature <= 10.0:
         raise ValueError(f"TEMPERATURE is {temperature}; it must lie in 0..10")
+    deadline_ms(request)  # whoever takes requests in holds them to it; here it only has to make sense
     seed = int(_scalar(request, "SEED", 0)) & (2**63 - 1)
     return question, Decoding(min(max(tokens, 1), MAX_TOKENS), temperature, seed, _choices(request))
 
@@ -43,6 +50,13 @@ def _choices(request: Request) -> tuple[str, ...]:
     given = [bytes(text) for text in np.asarray(request.get("CHOICES", ())).reshape(-1)]
     if len(given) > MAX_CHOICES or any(not 0 < len(text) <= MAX_CHOICE_BYTES for text in given):
         raise ValueError(f"CHOICES takes up to {MAX_CHOICES} texts of 1 to {MAX_CHOICE_BYTES} bytes")
+    return tuple(text.decode("utf-8", "replace") for text in given)
+
+
+def _confirmed(request: Request, regions: int) -> tuple[str, ...]:
+    given = [bytes(text) for text in np.asarray(request.get("CONFIRMED", ())).reshape(-1)]
+    if given and (len(given) != regions or any(len(text) > MAX_CONFIRMED_BYTES for text in given)):
+        raise ValueError(f"CONFIRMED takes one text of up to {MAX_CONFIRMED_BYTES} bytes for each of {regions} regions")
     return tuple(text.decode("utf-8", "replace") for text in given)
 
 

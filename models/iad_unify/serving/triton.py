@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from iad_unify import resources
 from iad_unify.catalog import Model
 from iad_unify.checkpoint import CheckpointError
+from iad_unify.serving.deadlines import TooLate
 
 Tensors = dict[str, NDArray[Any]]
 
@@ -66,8 +67,10 @@ def failure(backend: Any, error: Exception) -> Any:
     """A response that says why: bad tensors are INVALID_ARG, everything else is INTERNAL and logged whole.
 
     A camera's reference that cannot be used is UNAVAILABLE: the request is right once the camera is calibrated again; so is
-    a server behind this one that does not answer.
+    a server behind this one that does not answer. A request past its deadline is CANCELLED, and no failure of anybody's.
     """
+    if isinstance(error, TooLate):
+        return refusal(backend, str(error), backend.TritonError.CANCELLED)
     if isinstance(error, CheckpointError | ConnectionError):
         log.warning("%s", error)
         return refusal(backend, str(error), backend.TritonError.UNAVAILABLE)

@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from iad_unify.checkpoint import CheckpointError, model_version
-from iad_unify.explainer.config import takes_references
 from iad_unify.explainer.generation import Decoding
 from iad_unify.explainer.prompt import PromptWriter, Question
+from iad_unify.explainer.reads import Reads
 from iad_unify.explainer.storage import trained_card
 from iad_unify.explainer.vllm import load_prompts
+from iad_unify.serving.deadlines import TooLate, deadline_ms
 from iad_unify.serving.questions import MAX_TOKENS, Request, parse
 
 #: Between two words of an answer, and until the server takes a connection, seconds.
@@ -38,8 +39,7 @@ class VllmExplainer:
         self.card = trained_card(prompts)
         self._embedder, tokenizer = load_prompts(prompts)
         config = self._embedder.config
-        self._writer = PromptWriter(tokenizer, takes_references(config))
-        self._end = int(tokenizer.eos_token_id)
+        self._writer, self._end = PromptWriter(tokenizer, Reads.of(config)), int(tokenizer.eos_token_id)
         self._rows = (config.region_rows, config.region_dim)
         self._lock = threading.Lock()
         self.model_version = model_version(prompts)
@@ -55,14 +55,14 @@ class VllmExplainer:
     ) -> None:
         """Answer catalog requests one after the other; call it from several threads to have them answered together.
 
-        Every request gets exactly one final message. Raises ValueError before anything is emitted, and ConnectionError
-        when the server does not answer.
+        Every request gets exactly one final message. Raises ValueError before anything is emitted, ConnectionError when
+        the server does not answer, and TooLate when it is silent for longer than the whole of a request's DEADLINE.
         """
         parsed = [parse(request, self._rows) for request in requests]
         for index, (question, decoding) in enumerate(parsed):
             held = ""  # one piece is held back, so that the last can carry the flag
             if not cancelled(index):
-                for piece in self._pieces(question, decoding):
+                for piece in self._pieces(question, decoding, deadline_ms(requests[index])):
                     if held:
                         emit(index, held, False)
                     held = piece
@@ -74,8 +74,11 @@ class VllmExplainer:
         """Closes the connections; answers under way fail."""
         self._client.close()
 
-    def _pieces(self, question: Question, decoding: Decoding) -> Iterator[str]:
-        """The words as they come; closing the iterator closes the stream, and vLLM then stops."""
+    def _pieces(self, question: Question, decoding: Decoding, given_ms: int | None) -> Iterator[str]:
+        """The words as they come; closing the iterator closes the stream, and vLLM then stops.
+
+        vLLM has a queue of its own: in it a question waits no longer than the milliseconds that were given for all of it.
+        """
         with self._lock:
             (embedded,) = self._embedder(self._writer.batch([question]))
         body = {
@@ -89,8 +92,10 @@ class VllmExplainer:
         }
         if decoding.choices:
             body |= {"structured_outputs": {"choice": list(decoding.choices)}, "max_tokens": MAX_TOKENS}
+        read_s = _READ_TIMEOUT_S if given_ms is None else min(_READ_TIMEOUT_S, given_ms / 1000)
+        timeout = httpx.Timeout(read_s, connect=_CONNECT_TIMEOUT_S)
         try:
-            with self._client.stream("POST", "/v1/completions", json=body) as answer:
+            with self._client.stream("POST", "/v1/completions", json=body, timeout=timeout) as answer:
                 if answer.status_code != httpx.codes.OK:
                     answer.read()
                     raise ConnectionError(
@@ -104,6 +109,10 @@ class VllmExplainer:
                         text = json.loads(data)["choices"][0]["text"]
                         if text:
                             yield text
+        except httpx.ReadTimeout as error:
+            if read_s < _READ_TIMEOUT_S:
+                raise TooLate from error
+            raise ConnectionError(f"vLLM is not ready: silent for {read_s:.0f} s") from error
         except httpx.HTTPError as error:
             raise ConnectionError(f"vLLM is not ready: {error or type(error).__name__}") from error
 

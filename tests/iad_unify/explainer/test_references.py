@@ -12,6 +12,7 @@ from iad_unify.explainer.config import takes_references, tiny_config
 from iad_unify.explainer.generation import answers, answers_to_all
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import PromptWriter, Question
+from iad_unify.explainer.reads import Reads
 from iad_unify.explainer.storage import load, save
 from iad_unify.explainer.training import answer_loss
 from iad_unify.explainer.vllm import PromptEmbedder
@@ -28,7 +29,7 @@ def compares(parts):
         for branch in (model.region_projection.reference, model.region_projection.difference):
             for weight in branch.parameters():
                 weight.mul_(4.0)
-    return model, PromptWriter(parts[1], references=True)
+    return model, PromptWriter(parts[1], Reads(references=True))
 
 
 @pytest.fixture(scope="module")

@@ -4,20 +4,26 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
 import pytest
 
 from iad_unify.catalog import ALERT_PRIORITY, QUESTION_PRIORITY
-from iad_unify.serving.answers import Answers
+from iad_unify.serving.answers import Answers, Wanted, answer_together
+from iad_unify.serving.deadlines import TooLate
 
 
 class Asked:
     """A request that keeps what it is told."""
 
-    def __init__(self, name: str, unwanted: bool = False, priority: int | None = None) -> None:
+    def __init__(
+        self, name: str, unwanted: bool = False, priority: int | None = None, deadline_ms: int | None = None
+    ) -> None:
         self.tensors: dict[str, Any] = {"name": name}
+        if deadline_ms is not None:
+            self.tensors["DEADLINE"] = np.array([deadline_ms], np.int32)
         if priority is not None:
             self.tensors["PRIORITY"] = np.array([priority], np.int32)
         self.pieces: list[tuple[str, bool]] = []
@@ -158,3 +164,63 @@ def test_closing_answers_what_waits(parrot: Parrot) -> None:
     parrot.gate.set()
     answers.close()
     assert all(one.pieces[-1] == ("!", True) for one in asked)
+
+
+def test_what_waited_past_its_deadline_is_failed_and_never_reaches_the_model(parrot: Parrot) -> None:
+    answers, asked = ask(parrot, "a", batch_size=2)
+    late, patient, other = Asked("late", deadline_ms=1), Asked("b", deadline_ms=60_000), Asked("c")
+    for one in (late, patient, other):
+        answers.ask(one)
+    time.sleep(0.01)
+    parrot.gate.set()
+    for one in [*asked, late, patient, other]:
+        one.wait()
+    assert isinstance(late.error, TooLate)
+    assert late.pieces == []
+    assert parrot.batches == [["first"], ["a", "b"], ["c"]]
+    assert [one.error for one in (patient, other)] == [None, None]
+    answers.close()
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_a_deadline_that_comes_between_two_words_ends_one_answer_once_and_the_others_go_on(breaks: bool) -> None:
+    def generate(
+        requests: Sequence[Mapping[str, Any]],
+        emit: Callable[[int, str, bool], None],
+        cancelled: Callable[[int], bool],
+    ) -> None:
+        for index, request in enumerate(requests):
+            emit(index, request["name"], False)
+        while not cancelled(1):
+            time.sleep(0.002)
+        emit(1, "held back", True)
+        if breaks:
+            raise RuntimeError("out of memory")
+        for index in (0, 2):
+            emit(index, "cancelled" if cancelled(index) else "!", True)
+
+    asked = [Asked(name) for name in "abc"]
+    until = (inf, time.monotonic() + 0.02, time.monotonic() + 60)
+    answer_together(generate, [Wanted(one, time_s) for one, time_s in zip(asked, until, strict=True)])
+    assert isinstance(asked[1].error, TooLate)
+    assert asked[1].pieces == [("b", False)]
+    for one in (asked[0], asked[2]):
+        assert isinstance(one.error, RuntimeError) == breaks
+        assert (one.pieces[-1] == ("!", True)) != breaks
+
+
+def test_those_that_are_late_give_up_their_places_in_a_full_line(parrot: Parrot) -> None:
+    answers, asked = ask(parrot, most_waiting=2)
+    late, other, third = Asked("late", deadline_ms=1), Asked("a"), Asked("b")
+    answers.ask(late)
+    answers.ask(other)
+    time.sleep(0.01)
+    answers.ask(third)
+    assert isinstance(late.wait().error, TooLate)  # at once, while the model is still busy
+    with pytest.raises(queue.Full):
+        answers.ask(Asked("c"))
+    parrot.gate.set()
+    for one in (*asked, other, third):
+        one.wait()
+    assert parrot.batches == [["first"], ["a", "b"]]
+    answers.close()

@@ -43,7 +43,8 @@ def run(service, requests, cancelled=lambda index: False):
 
 
 def test_it_reads_exactly_the_tensors_of_the_catalog(service):
-    assert {*request(), "CHOICES", "REFERENCE_APPEARANCE"} == {tensor.name for tensor in EXPLAINER.inputs}
+    optional = {"CHOICES", "REFERENCE_APPEARANCE", "DEADLINE", "CONFIRMED"}
+    assert {*request(), *optional} == {tensor.name for tensor in EXPLAINER.inputs}
     (messages,) = run(service, [request()])
     assert messages[-1][1]
 
@@ -91,6 +92,11 @@ def test_references_are_read_by_a_model_that_was_made_for_them(checkpoint, tmp_p
     assert together[0] == run(service, [compared])[0]
 
 
+def test_confirmed_neighbours_change_no_answer_of_a_model_that_was_trained_without(service):
+    confirmed = np.array([b"scratch", b""], dtype=object)
+    assert run(service, [request(2) | {"CONFIRMED": confirmed}]) == run(service, [request(2)])
+
+
 def test_a_request_cancelled_before_the_start_gets_only_its_end(service):
     messages = run(service, [request(), request()], lambda index: index == 0)
     assert messages[0] == [("", True)]
@@ -110,6 +116,9 @@ def test_a_request_cancelled_before_the_start_gets_only_its_end(service):
         ({"TEMPERATURE": np.array([-1.0], np.float32)}, "TEMPERATURE is -1.0"),
         ({"QUESTION": np.array([], dtype=object)}, "QUESTION has 0 values"),
         ({"CHOICES": np.array([b"a"] * 65, dtype=object)}, "CHOICES takes up to 64 texts"),
+        ({"CONFIRMED": np.array([b"a", b"b"], dtype=object)}, "CONFIRMED takes one text .* each of 1 regions"),
+        ({"CONFIRMED": np.array([b"a" * 257], dtype=object)}, "of up to 256 bytes"),
+        ({"DEADLINE": np.array([0], np.int32)}, r"DEADLINE is \[0\]"),
         ({"CHOICES": np.array([b""], dtype=object)}, "of 1 to 1024 bytes"),
     ],
 )

@@ -1,11 +1,12 @@
 """What has arrived at a model's process: in which order it is answered, and what nobody waits for any more."""
 
+import time
 from multiprocessing import Pipe
 
 import numpy as np
 import pytest
 
-from iad_unify.catalog import ALERT_PRIORITY, QUESTION_PRIORITY
+from iad_unify.catalog import ALERT_PRIORITY, QUESTION_PRIORITY, TOO_LATE
 from iad_unify.serving.process import Inbox
 
 
@@ -41,3 +42,21 @@ def test_a_call_is_cancelled_while_it_is_answered_and_the_parent_may_go() -> Non
     theirs.close()
     with pytest.raises(EOFError):
         inbox.next_batch(8)
+
+
+def test_a_call_that_waited_past_its_deadline_is_told_so_once_and_not_answered() -> None:
+    theirs, ours = Pipe()
+    inbox = Inbox(ours)
+    theirs.send(("call", 1, {"DEADLINE": np.array([1], np.int32)}))
+    theirs.send(("call", 2, {"DEADLINE": np.array([1], np.int32)}))
+    theirs.send(("call", 3, {"DEADLINE": np.array([60_000], np.int32)}))
+    theirs.send(("cancel", 2, None))  # nobody waits for an error either
+    assert not inbox.cancelled(3)  # which takes in what has arrived
+    time.sleep(0.01)
+    begin = time.monotonic()
+    assert [number for number, _ in inbox.next_batch(8)] == [3]
+    assert begin < inbox.until(3) < begin + 60
+    kind, number, text = theirs.recv()
+    assert (kind, number) == ("error", 1)
+    assert TOO_LATE in text
+    assert not theirs.poll(0)

@@ -27,6 +27,7 @@ from iad_unify.checkpoint import CheckpointError, UntrainedHead
 from iad_unify.explainer import vllm as parts
 from iad_unify.explainer.storage import write_random_checkpoint
 from iad_unify.serving.answers import Answers
+from iad_unify.serving.deadlines import TooLate
 from iad_unify.serving.explainer import ExplainerService
 from iad_unify.serving.vllm import VllmExplainer
 
@@ -39,6 +40,8 @@ class Continues:
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.bodies: list[dict[str, Any]] = []
         self.refuse = ""
+        self.go_on = threading.Event()  # it says nothing until then
+        self.go_on.set()
         self.under_way, self.most_under_way = 0, 0
 
     async def models(self, request: Request) -> Response:
@@ -54,6 +57,7 @@ class Continues:
     def _events(self, body: dict[str, Any]) -> Iterator[str]:
         self.under_way += 1
         self.most_under_way = max(self.most_under_way, self.under_way)
+        self.go_on.wait(30)
         embedded = torch.load(io.BytesIO(base64.b64decode(body["prompt_embeds"])), weights_only=True)
         with torch.no_grad():
             ids = self.model.generate(
@@ -184,6 +188,23 @@ def test_what_vllm_refuses_reaches_the_one_who_asked(exported: Path, server: tup
     continues.refuse = "prompt embeds are not enabled"
     with pytest.raises(ConnectionError, match=r"400 .*prompt embeds are not enabled"):
         service.generate([request(1)], lambda index, text, final: None)
+    service.close()
+
+
+def test_a_question_waits_in_vllms_own_queue_no_longer_than_its_deadline(
+    exported: Path, server: tuple[str, Continues]
+) -> None:
+    url, continues = server
+    service = VllmExplainer(exported / parts.PROMPTS, url)
+    continues.go_on.clear()
+    late = Asker(request(1) | {"DEADLINE": np.array([200], np.int32)})
+    answers = Answers(service.generate, batch_size=1, most_waiting=8, workers=2)
+    answers.ask(late)
+    assert late.over.wait(10)
+    assert isinstance(late.error, TooLate)
+    assert late.text == ""
+    continues.go_on.set()
+    answers.close()
     service.close()
 
 

@@ -187,6 +187,30 @@ async def test_an_explainer_that_is_away_is_unavailable_and_not_an_absent_daemon
     assert "explainer is away" in str(error)
 
 
+async def test_the_time_that_a_caller_gives_is_the_explainers_too(line: Line, client: Client) -> None:
+    event = await line.defect(1)
+    request = service.ExplainDefectEventRequest(event_id=event.event_id)
+    async for _ in client.events.ExplainDefectEvent(request, timeout=60):
+        continue
+    left_s = line.explainer.asked[-1].left_s()
+    assert left_s is not None
+    assert 0 < left_s < 60
+    async for _ in client.events.ExplainDefectEvent(request):
+        continue
+    assert line.explainer.asked[-1].deadline is None
+
+
+async def test_an_answer_that_comes_too_late_is_a_deadline_exceeded(line: Line, client: Client) -> None:
+    event = await line.defect(1)
+    request = service.ExplainDefectEventRequest(event_id=event.event_id)
+    line.explainer.thinks_s = 10.0
+    error = await failed(client.events.ExplainDefectEvent(request, timeout=0.3), client)
+    assert error.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    line.explainer.late = True  # and that is what the daemon says by itself
+    error = await failed(client.events.ExplainDefectEvent(request), client)
+    assert (error.code, error.reason) == (grpc.StatusCode.DEADLINE_EXCEEDED, "TOO_LATE")
+
+
 # --- watching ---
 
 

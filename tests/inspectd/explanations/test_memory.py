@@ -121,3 +121,18 @@ async def test_below_the_least_confidence_the_words_name_no_type(
         assert explanation.contradictions
         say(line, monkeypatch, explanation.text)  # and what is said instead holds
         assert (await line.narrator.describe(event)).origin is Origin.MODEL_VERIFIED
+
+
+async def test_the_explainer_is_told_what_regions_like_these_were_confirmed_as(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_line(tmp_path) as line:
+        asked = say(line, monkeypatch, TRUE)
+        await line.narrator.describe(await line.defect(1))
+        assert asked[-1].confirmed == ("",)
+        await confirm(line, "pin_hole", 2)
+        event = await line.defect(3, picture((40, 30, 60, 12, 250), (200, 150, 60, 12, 10)))
+        await line.narrator.describe(event)
+        assert asked[-1].confirmed == ("pin_hole", "")
+        await ask(line, event, "What is it?")
+        assert asked[-1].confirmed == ("pin_hole", "")

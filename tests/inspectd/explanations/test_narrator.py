@@ -1,5 +1,6 @@
 """Words are held against the regions: what is contradicted is asked once more and then replaced."""
 
+import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,6 +63,21 @@ async def test_a_contradicted_answer_to_a_question_is_asked_once_more_and_freely
         assert answers[-1].explanation.text == "It is a scratch."
         assert asked[1].choices == ()
         assert asked[1].temperature > 0
+
+
+async def test_both_drafts_have_the_time_that_was_given_for_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_line(tmp_path) as line:
+        event, asked = await line.defect(1), say(line, monkeypatch, FALSE, TRUE)
+        begin = time.monotonic()
+        await line.narrator.describe(event, 30.0)
+        first, second = asked
+        assert first.deadline is not None
+        assert begin + 30 <= first.deadline <= time.monotonic() + 30
+        assert second.deadline == first.deadline
+        await line.narrator.describe(event)
+        assert asked[-1].deadline is None
 
 
 @pytest.mark.parametrize(

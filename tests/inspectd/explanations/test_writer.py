@@ -66,6 +66,24 @@ async def test_an_event_older_than_the_deadline_is_expired(tmp_path: Path) -> No
         assert explained.explanation.failure
 
 
+async def test_an_event_whose_deadline_comes_while_the_explainer_works_is_expired(tmp_path: Path) -> None:
+    async with open_line(tmp_path) as line:
+        line.explainer.thinks_s = 0.2
+        event, asked = await line.defect(1), line.explainer.asked
+        async with running(line, later_s=100, deadline_s=100.1):
+            explained = await settled(line, event)
+        assert explained.explanation.state is ExplanationState.EXPIRED
+        assert "100 s" in explained.explanation.failure
+        assert len(asked) <= 1  # and it is not asked again
+        line.explainer.thinks_s = 0.0
+        other = await line.defect(2)
+        async with running(line, later_s=100, deadline_s=500):
+            assert (await settled(line, other)).explanation.state is ExplanationState.READY
+        left_s = asked[-1].left_s()
+        assert left_s is not None
+        assert 300 < left_s < 400  # of the event's own time, not of a new one
+
+
 async def test_an_event_whose_reference_is_gone_fails_at_once_and_says_why(tmp_path: Path) -> None:
     async with open_line(tmp_path) as line:
         line.expert.memories.add("feedfacecafe")

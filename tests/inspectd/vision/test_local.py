@@ -3,21 +3,23 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.checkpoints import write_expert, write_explainer
 
-from iad_unify.catalog import APPEARANCE_ROWS
+from iad_unify.catalog import APPEARANCE_ROWS, TOO_LATE
 from iad_unify.serving.references import ReferenceService
-from inspectd.errors import Misconfigured, ModelFailed, Unavailable
+from inspectd.errors import Misconfigured, ModelFailed, TooLate, Unavailable
 from inspectd.records import Image, RegionTokens
 from inspectd.vision.explainer import Question
 from inspectd.vision.local import LocalExplainer, LocalRegionExpert
 from inspectd.vision.process import ModelProcess
-from inspectd.vision.tensors import reference_from_tensors, reference_inputs
+from inspectd.vision.tensors import explainer_inputs, reference_from_tensors, reference_inputs
 from inspectd.vision.warmup import blank_image
 
 
@@ -183,6 +185,41 @@ async def test_answers_stream_side_by_side_and_can_be_cancelled(checkpoints: Pat
         await anext(stream)
         await stream.aclose()
         assert await whole("What is it?") == alone
+        assert process._waiting == {}
+    finally:
+        await process.close()
+
+
+async def test_a_question_past_its_deadline_ends_as_too_late_and_the_others_go_on(checkpoints: Path) -> None:
+    process = ModelProcess(
+        role="explainer", checkpoint=checkpoints / "explainer", setting="vision.explainer_checkpoint"
+    )
+    explainer = LocalExplainer(process=process)
+    tokens = RegionTokens(np.zeros((1, APPEARANCE_ROWS, 64), np.float16), np.full((1, 5), 0.5, np.float32))
+    # so hot that an end is unlikely before the bound
+    rambling = Question("Tell me all.", tokens, temperature=10.0, seed=1, max_tokens=128)
+
+    async def whole(question: Question) -> str:
+        return "".join([piece.text async for piece in explainer.answer(question)])
+
+    async def told(left_s: float) -> list[str]:
+        """What the process itself says to a call whose caller would wait for ever."""
+        return [payload[0] async for _, payload in process.stream(explainer_inputs(rambling, left_s))]
+
+    try:
+        alone = await whole(rambling)
+        asked = (whole(rambling), told(0.001), whole(replace(rambling, deadline=time.monotonic() + 0.02)), told(0.05))
+        found = await asyncio.gather(
+            *asked, whole(replace(rambling, deadline=time.monotonic() + 600)), return_exceptions=True
+        )
+        assert [found[0], found[4]] == [alone] * 2
+        assert isinstance(found[2], TooLate)
+        for error in (found[1], found[3]):
+            assert isinstance(error, ModelFailed)
+            assert TOO_LATE in str(error)
+        with pytest.raises(TooLate):
+            await whole(replace(rambling, deadline=time.monotonic()))
+        assert await whole(rambling) == alone
         assert process._waiting == {}
     finally:
         await process.close()

@@ -7,6 +7,7 @@ import pytest
 
 from iad_unify import catalog
 from iad_unify.masks import encode
+from iad_unify.serving.deadlines import deadline_ms
 from inspectd.errors import ModelFailed
 from inspectd.records import Image, RegionTokens
 from inspectd.vision.editor import Edit
@@ -81,10 +82,12 @@ def test_the_inputs_follow_the_catalog() -> None:
     check_against(catalog.REGION_EXPERT, everything, batch=True)
     assert "DESCRIBE_REFERENCE" not in expert_inputs([blank_image()])
     compared = replace(tokens, reference=tokens.appearance)
-    held = Question("what is it?", compared, choices=("Ein Kratzer.", "伤"))
-    check_against(catalog.EXPLAINER, explainer_inputs(held), batch=False)
+    held = Question("what is it?", compared, choices=("Ein Kratzer.", "伤"), confirmed=("hole", "", "dent,hole"))
+    check_against(catalog.EXPLAINER, explainer_inputs(held, 1.5), batch=False)
     assert explainer_inputs(held)["CHOICES"][1].decode() == "伤"
-    assert not {"CHOICES", "REFERENCE_APPEARANCE"} & explainer_inputs(Question("what is it?", tokens)).keys()
+    assert explainer_inputs(held)["CONFIRMED"].tolist() == [b"hole", b"", b"dent,hole"]
+    bare = explainer_inputs(Question("what is it?", tokens, confirmed=("", "", "")))
+    assert not {"CHOICES", "CONFIRMED", "DEADLINE", "REFERENCE_APPEARANCE"} & set(bare)
     edit = Edit(np.zeros((5, 7, 3), np.uint8), np.ones((5, 7), bool), "hole", tokens, seed=2)
     check_against(catalog.DEFECT_EDITOR, editor_inputs(edit), batch=False)
 
@@ -93,6 +96,15 @@ def test_an_alert_is_more_urgent_than_what_people_ask() -> None:
     tokens = RegionTokens(np.zeros((1, catalog.APPEARANCE_ROWS, 4), np.float16), np.zeros((1, 5), np.float32))
     alert, asked = (explainer_inputs(Question("what is it?", tokens, is_alert=flag)) for flag in (True, False))
     assert alert["PRIORITY"].tolist() == [catalog.ALERT_PRIORITY] < asked["PRIORITY"].tolist()
+
+
+@pytest.mark.parametrize(("left_s", "sent_ms"), [(1.5, 1500), (1e-5, 1), (1e9, catalog.LONGEST_DEADLINE_MS)])
+def test_what_is_left_of_the_time_is_sent_in_milliseconds(left_s: float, sent_ms: int) -> None:
+    tokens = RegionTokens(np.zeros((1, catalog.APPEARANCE_ROWS, 4), np.float16), np.zeros((1, 5), np.float32))
+    inputs = explainer_inputs(Question("what is it?", tokens), left_s)
+    assert inputs["DEADLINE"].tolist() == [sent_ms]
+    assert deadline_ms(inputs) == sent_ms
+    assert "DEADLINE" not in explainer_inputs(Question("what is it?", tokens))
 
 
 def test_the_proposal_threshold_is_sent_with_every_row() -> None:

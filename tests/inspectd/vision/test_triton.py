@@ -20,14 +20,14 @@ from iad_unify import catalog
 from iad_unify.checkpoint import model_version, read_card, read_config
 from iad_unify.geometry import Letterbox
 from iad_unify.procedural import draw
-from inspectd.errors import CalibrateAgain, ModelFailed, Overloaded, Unavailable
+from inspectd.errors import CalibrateAgain, ModelFailed, Overloaded, TooLate, Unavailable
 from inspectd.records import Image, RegionTokens
 from inspectd.settings import TritonSettings
 from inspectd.stack.plan import Plan
 from inspectd.stack.stack import Stack
 from inspectd.vision.editor import Edit
 from inspectd.vision.explainer import Question
-from inspectd.vision.tensors import expert_inputs, reference_from_tensors, reference_inputs
+from inspectd.vision.tensors import expert_inputs, explainer_inputs, reference_from_tensors, reference_inputs
 from inspectd.vision.triton import TritonServer
 
 pytestmark = pytest.mark.service("triton")
@@ -255,6 +255,28 @@ async def test_a_cancelled_task_frees_the_model_too(server: TritonServer, stack:
     assert await answer(server, replace(rambling, max_tokens=1)) is not None
 
 
+async def test_a_question_past_its_deadline_is_told_so_by_the_server_and_the_others_go_on(
+    server: TritonServer, stack: Services
+) -> None:
+    rambling = Question("Tell me all.", tokens(stack), temperature=10.0, seed=1, max_tokens=128)
+    alone = await answer(server, rambling)
+
+    async def told(left_s: float) -> list[Any]:
+        """What the server itself says to a caller who would wait for longer."""
+        return [one async for one in server.stream(catalog.EXPLAINER, explainer_inputs(rambling, left_s), 60)]
+
+    within = replace(rambling, deadline=time.monotonic() + 600)
+    asked = (answer(server, rambling), told(0.001), told(0.05), answer(server, within))
+    found = await asyncio.gather(*asked, return_exceptions=True)
+    assert [found[0], found[3]] == [alone] * 2
+    for error in found[1:3]:
+        assert isinstance(error, TooLate)
+        assert catalog.TOO_LATE in str(error)
+    with pytest.raises(TooLate):
+        await answer(server, replace(rambling, deadline=time.monotonic() + 0.05))
+    assert await answer(server, rambling) == alone
+
+
 async def test_a_bad_question_fails_alone(server: TritonServer, stack: Services) -> None:
     good = Question("What is it?", tokens(stack), max_tokens=4)
     wide = RegionTokens(np.ones((1, catalog.APPEARANCE_ROWS, 3), np.float16), np.ones((1, 5), np.float32))
@@ -265,6 +287,13 @@ async def test_a_bad_question_fails_alone(server: TritonServer, stack: Services)
     assert "APPEARANCE" in str(results[1])
     assert results[0] == results[2]
     assert isinstance(results[0], str)
+
+
+async def test_confirmed_neighbours_reach_the_model_one_for_each_region(server: TritonServer, stack: Services) -> None:
+    plain = Question("What is it?", tokens(stack, 2), max_tokens=8)
+    assert await answer(server, replace(plain, confirmed=("scratch", ""))) == await answer(server, plain)
+    with pytest.raises(ModelFailed, match="CONFIRMED takes one text"):
+        await answer(server, replace(plain, confirmed=("scratch",)))
 
 
 async def test_a_question_about_nothing_is_answered(server: TritonServer, stack: Services) -> None:

@@ -2,6 +2,8 @@
 
 import inspect
 import socket
+import time
+from dataclasses import replace
 
 import grpc
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 import tritonclient.utils
 
 from iad_unify.catalog import APPEARANCE_ROWS
-from inspectd.errors import CalibrateAgain, InspectdError, ModelFailed, Overloaded, Unavailable
+from inspectd.errors import CalibrateAgain, InspectdError, ModelFailed, Overloaded, TooLate, Unavailable
 from inspectd.records import Image, RegionTokens
 from inspectd.settings import TritonSettings
 from inspectd.vision.explainer import Question
@@ -60,6 +62,7 @@ def test_every_exception_of_the_driver_is_caught_in_the_adapter() -> None:
         ("UNAVAILABLE", "Request for unknown model: 'region_expert' is not ready", Unavailable),
         ("NOT_FOUND", "Request for unknown model: 'region_expert' is not found", Unavailable),
         ("INTERNAL", "Stub process 'region_expert_0_0' is not healthy.", Unavailable),
+        ("CANCELLED", "the request is past its deadline", TooLate),
         (None, "LETTERBOX: a letterbox needs a positive scale", ModelFailed),
         ("RESOURCE_EXHAUSTED", "CLIENT: Sent message larger than max (600 vs. 500)", ModelFailed),
     ],
@@ -104,4 +107,15 @@ async def test_a_server_that_says_nothing_is_unavailable_when_the_time_is_over()
         url = f"127.0.0.1:{silent.getsockname()[1]}"
         server = TritonServer(settings=TritonSettings(url=url, timeout_s=0.3, explain_timeout_s=0.3))
         await ask_everything(server, Unavailable)
+        await server.close()
+
+
+async def test_a_question_whose_time_is_over_is_too_late_whether_or_not_there_is_a_server() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"127.0.0.1:{silent.getsockname()[1]}"
+        server = TritonServer(settings=TritonSettings(url=url, timeout_s=30, explain_timeout_s=30))
+        for left_s in (0.0, 0.1):  # over before it is sent, and while it is waited for
+            with pytest.raises(TooLate):
+                async for _ in server.explainer.answer(replace(some_question(), deadline=time.monotonic() + left_s)):
+                    pass
         await server.close()
