@@ -19,6 +19,7 @@ from transformers import (
 )
 from transformers.generation.streamers import BaseStreamer
 
+from iad_unify.explainer.crop import CropRule
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import Batch, PromptWriter, Question
 
@@ -234,7 +235,7 @@ def answers_to_all(
     report: Callable[[float], None] = lambda share: None,
 ) -> list[str]:
     """Greedy answers to any number of questions, in their order; those of like length are answered together."""
-    writer, texts = PromptWriter(tokenizer), ["" for _ in questions]
+    writer, texts = PromptWriter(tokenizer, CropRule.of(model.config)), ["" for _ in questions]
     order = sorted(range(len(questions)), key=lambda row: (len(questions[row].geometry), len(questions[row].text)))
     for start in range(0, len(order), BATCH):
         chunk = order[start : start + BATCH]
