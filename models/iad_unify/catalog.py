@@ -18,6 +18,8 @@ MAX_REGIONS = 16
 CALIBRATE_AGAIN = "calibrate again with good parts"
 #: Appearance rows per region: the mean inside it, the mean over the ring around it, and what a close look at it gives.
 APPEARANCE_ROWS = 3
+#: Longest side of a picture that the explainer takes beside the regions, pixels.
+LARGEST_CROP = 2048
 #: Of what waits for the explainer, the smaller number goes first, as in Triton's own queues.
 ALERT_PRIORITY, QUESTION_PRIORITY = 1, 2
 
@@ -86,6 +88,8 @@ EXPLAINER = Model(
         Tensor("MAX_TOKENS", "INT32", (1,)),
         Tensor("CHOICES", "BYTES", (-1,), optional=True),  # UTF-8; the answer is one of them, without any it is free
         Tensor("PRIORITY", "INT32", (1,), optional=True),  # ALERT_PRIORITY goes before QUESTION_PRIORITY, the default
+        # RGB, the frame that the regions are of; an explainer that was not trained with crops ignores it
+        Tensor("CROP", "UINT8", (-1, -1, 3), optional=True),
     ),
     outputs=(
         Tensor("TEXT", "BYTES", (1,)),  # the next piece of the answer

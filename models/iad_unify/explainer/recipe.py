@@ -20,6 +20,9 @@ STAGES = {"stage-wise": 2}
 #: What stands in for a frame's regions: they themselves, the whole picture as the one region, or nothing.
 REGIONS = ("given", "whole", "none")
 
+#: Fields that a file may lack, since there was a time before them.
+_LATER = {"crops": 0.0}
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -30,6 +33,7 @@ class Recipe:
     lora: int = 0  # rank; 0 is no adapter
     whole: bool = False  # a pretrained language model learns in all its weights
     checkpointing: bool = False  # activations are computed twice and not kept
+    crops: float = 0.0  # share of the examples that show the frame
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -38,6 +42,10 @@ class Recipe:
             raise ValueError(f"{self.regions!r} is none of {', '.join(REGIONS)}")
         if self.lora < 0 or (self.lora and self.whole):
             raise ValueError("either an adapter of some rank learns, or every weight")
+        if not 0 <= self.crops <= 1:
+            raise ValueError(f"a share of crops lies between 0 and 1, not at {self.crops}")
+        if self.crops and self.regions != "given":
+            raise ValueError("crops are shown beside regions that are given")
 
     @property
     def stages(self) -> int:
@@ -88,7 +96,7 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
 def recipe_of(folder: Path) -> Recipe:
     """Of a checkpoint folder; CheckpointError when its file is damaged."""
     try:
-        values = json.loads((folder / NAME).read_text(encoding="utf-8"))
+        values = _LATER | json.loads((folder / NAME).read_text(encoding="utf-8"))
         return Recipe(**{field.name: values[field.name] for field in fields(Recipe)})
     except FileNotFoundError:
         return Recipe()

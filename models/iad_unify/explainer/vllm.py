@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen3_5Config, Qwen3_5ForConditionalGeneration
 
 from iad_unify.checkpoint import CARD, CONFIG, TENSORS, CheckpointError, read_card, write_card
+from iad_unify.explainer.crop import FIELD
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.projection import RegionProjection, put_in
 from iad_unify.explainer.prompt import Batch
@@ -22,7 +23,7 @@ from iad_unify.explainer.storage import load, trained_card
 #: The two folders of an export.
 LANGUAGE_MODEL, PROMPTS = "language_model", "prompts"
 _MEND = "write it with `iad-unify export --runtime vllm --checkpoint EXPLAINER --out FOLDER`"
-_REGION_FIELDS = ("region_token_id", "region_dim", "region_rows", "region_octaves")
+_REGION_FIELDS = ("region_token_id", "region_dim", "region_rows", "region_octaves", FIELD)
 
 
 class PromptEmbedder(nn.Module):

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from iad_unify.checkpoint import Card, model_version
+from iad_unify.explainer.crop import CropRule
 from iad_unify.explainer.generation import Decoding, stream
 from iad_unify.explainer.prompt import PromptWriter, Question
 from iad_unify.explainer.storage import load, trained_card
-from iad_unify.serving.questions import Request, parse, question_of
+from iad_unify.serving.questions import Request, ignore_crops, parse, question_of
 
 #: Sequences in one `generate` call; more requests are answered in turn.
 MAX_BATCH = 16
@@ -24,6 +25,8 @@ MAX_BATCH = 16
 
 class ExplainerService:
     """Answers questions about regions. One lock: calls from several threads wait for each other.
+
+    A request's crop is shown to a model that was trained with crops, and ignored by others.
 
     Raises CheckpointError for an unusable folder and UntrainedHead for one whose region projection was never trained.
     """
@@ -33,7 +36,7 @@ class ExplainerService:
         torch.set_num_threads(threads)
         on_cpu = torch.device(device).type == "cpu"
         self._model, self._tokenizer = load(checkpoint, device, torch.float32 if on_cpu else torch.bfloat16)
-        self._writer = PromptWriter(self._tokenizer)
+        self._writer = PromptWriter(self._tokenizer, CropRule.of(self._model.config))
         self._rows = (self._model.config.region_rows, self._model.config.region_dim)
         self._lock = threading.Lock()
         self.model_version = model_version(checkpoint)
@@ -55,6 +58,8 @@ class ExplainerService:
         ends at once. ValueError names the tensor that is missing or has the wrong shape; nothing is emitted then.
         """
         parsed = [parse(request, self._rows) for request in requests]
+        if self._writer.crops is None:
+            ignore_crops((question for question, _ in parsed), "the explainer was not trained with crops")
         for start in range(0, len(parsed), MAX_BATCH):
             self._generate_batch(range(start, min(start + MAX_BATCH, len(parsed))), parsed, emit, cancelled)
 

@@ -1,11 +1,15 @@
 """The explainer's requests, read and held against what its model takes; whichever engine answers them."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from iad_unify.catalog import LARGEST_CROP
 from iad_unify.explainer.generation import Decoding
 from iad_unify.explainer.prompt import Question
 
@@ -16,6 +20,8 @@ DEFAULT_TOKENS, MAX_TOKENS = 64, 256
 MAX_CHOICES, MAX_CHOICE_BYTES = 64, 1024
 
 Request = Mapping[str, NDArray[Any]]
+
+log = logging.getLogger(__name__)
 
 
 def parse(request: Request, rows: tuple[int, int]) -> tuple[Question, Decoding]:
@@ -30,12 +36,36 @@ def parse(request: Request, rows: tuple[int, int]) -> tuple[Question, Decoding]:
         _tensor(request, "GEOMETRY"),
         rows,
     )
+    question = replace(question, crop=_crop(request))
     tokens = int(_scalar(request, "MAX_TOKENS", DEFAULT_TOKENS))
     temperature = float(_scalar(request, "TEMPERATURE", 0.0))
     if not 0.0 <= temperature <= 10.0:
         raise ValueError(f"TEMPERATURE is {temperature}; it must lie in 0..10")
     seed = int(_scalar(request, "SEED", 0)) & (2**63 - 1)
     return question, Decoding(min(max(tokens, 1), MAX_TOKENS), temperature, seed, _choices(request))
+
+
+def ignore_crops(questions: Iterable[Question], why: str) -> None:
+    """Says, once, that crops are given and why they are not shown."""
+    if any(question.crop is not None for question in questions):
+        _warn(f"CROP is ignored: {why}")
+
+
+@cache
+def _warn(what: str) -> None:
+    log.warning(what)
+
+
+def _crop(request: Request) -> NDArray[np.uint8] | None:
+    if "CROP" not in request:
+        return None
+    crop = np.asarray(request["CROP"])
+    rgb = crop.dtype == np.uint8 and crop.ndim == 3 and crop.shape[2] == 3
+    if not rgb or not 0 < min(crop.shape[:2]) <= max(crop.shape[:2]) <= LARGEST_CROP:
+        raise ValueError(
+            f"CROP has shape {list(crop.shape)} of {crop.dtype}, it must be [h, w, 3] of uint8, sides of 1 to {LARGEST_CROP}"
+        )
+    return crop
 
 
 def _choices(request: Request) -> tuple[str, ...]:
