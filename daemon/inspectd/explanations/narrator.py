@@ -6,6 +6,9 @@ It knows nothing of queues or states in a store; `explanations.writer` decides w
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from iad_unify.language.facts import Facts, TypeRule
 from iad_unify.language.speech import VOICES, alternatives
 from inspectd.confirmed.recall import ConfirmedRecall
@@ -13,6 +16,7 @@ from inspectd.confirmed.vote import Vote
 from inspectd.errors import NotFound
 from inspectd.events.store import EventStore
 from inspectd.evidence.store import EvidenceStore
+from inspectd.explanations.frame import KeptFrames
 from inspectd.explanations.grounding import (
     cited,
     facts_of,
@@ -51,6 +55,7 @@ class Ground:
     cached: bool
     rule: TypeRule  # by which type probabilities become the types that may be said
     votes: tuple[Vote, ...]  # of the regions that are told
+    crop: NDArray[np.uint8] | None = None  # RGB [h, w, 3], the frame, where it is shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,22 +80,24 @@ class Narrator:
         recall: ConfirmedRecall,
         language: str = "en",
         least_type_confidence: float = 0.0,
+        frames: KeptFrames | None = None,
     ) -> None:
         self._explainer, self._sight, self._thresholds = explainer, sight, thresholds
         self._evidence, self._events = evidence, events
         self._language, self._alert_question = language, VOICES[language].question
         self._recall, self._least_type_confidence = recall, least_type_confidence
+        self._frames = frames  # None: the explainer is shown regions alone
 
     async def describe(self, event: DefectEvent) -> Explanation:
         """The alert sentence. Raises NotFound (the picture is gone), CalibrateAgain, Unavailable, ModelFailed."""
         ground = await self._ground(event)
-        question = Question(self._alert_question, ground.tokens, is_alert=True)
+        question = Question(self._alert_question, ground.tokens, is_alert=True, crop=ground.crop)
         return await self._check(question, ground, await self._complete(question), self._language)
 
     async def ask(self, event_id: str, question: str = "") -> AsyncIterator[str | Answer]:
         """Pieces of the model's text as they come, then the Answer. Raises as `describe`, and NotFound for the event."""
         ground = await self._ground(await self._events.get(event_id))
-        asked = Question(question.strip() or self._alert_question, ground.tokens)
+        asked = Question(question.strip() or self._alert_question, ground.tokens, crop=ground.crop)
         text, version = "", ""
         async for piece in self._explainer.answer(asked):
             text, version = text + piece.text, piece.model_version
@@ -112,7 +119,8 @@ class Narrator:
         tokens = RegionTokens(findings.tokens.appearance[:told], findings.tokens.geometry[:told])
         votes = await self._recall.votes(event.event_id, event.camera_id, findings.model_version, regions, tokens)
         rule = TypeRule((await self._sight.card(event.camera_id)).type_level, self._least_type_confidence)
-        return Ground(tokens, regions, sighting.cached, rule, votes)
+        crop = None if self._frames is None else await self._frames.of(event)
+        return Ground(tokens, regions, sighting.cached, rule, votes, crop)
 
     async def _check(
         self, question: Question, ground: Ground, draft: Draft, language: str | None = None

@@ -4,6 +4,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inspectd.records import RegionTokens
 
 
@@ -18,6 +21,7 @@ class Question:
     max_tokens: int = 48
     choices: tuple[str, ...] = ()  # the answer is one of these; none: it is free
     is_alert: bool = False  # an event's own sentence goes before what people ask
+    crop: NDArray[np.uint8] | None = None  # RGB [h, w, 3], the frame, for an explainer that was trained with crops
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ def explainer_inputs(question: Question) -> dict[str, NDArray[Any]]:
         "SEED": np.array([question.seed], dtype=np.int64),
         "MAX_TOKENS": np.array([question.max_tokens], dtype=np.int32),
         "PRIORITY": np.array([ALERT_PRIORITY if question.is_alert else QUESTION_PRIORITY], dtype=np.int32),
+        **({} if question.crop is None else {"CROP": np.ascontiguousarray(question.crop, dtype=np.uint8)}),
     }
 
 

@@ -76,10 +76,11 @@ def check_against(model: catalog.Model, tensors: dict[str, np.ndarray], batch: b
 def test_the_inputs_follow_the_catalog() -> None:
     tokens = RegionTokens(np.zeros((3, catalog.APPEARANCE_ROWS, 8), np.float16), np.zeros((3, 5), np.float32))
     check_against(catalog.REGION_EXPERT, expert_inputs([blank_image()] * 4, 0.3), batch=True)
-    held = Question("what is it?", tokens, choices=("Ein Kratzer.", "伤"))
+    frame = np.zeros((20, 30, 3), np.uint8)[:, ::-1]
+    held = Question("what is it?", tokens, choices=("Ein Kratzer.", "伤"), crop=frame)
     check_against(catalog.EXPLAINER, explainer_inputs(held), batch=False)
     assert explainer_inputs(held)["CHOICES"][1].decode() == "伤"
-    assert "CHOICES" not in explainer_inputs(Question("what is it?", tokens))
+    assert not {"CHOICES", "CROP"} & explainer_inputs(Question("what is it?", tokens)).keys()
     edit = Edit(np.zeros((5, 7, 3), np.uint8), np.ones((5, 7), bool), "hole", tokens, seed=2)
     check_against(catalog.DEFECT_EDITOR, editor_inputs(edit), batch=False)
 
