@@ -168,6 +168,11 @@ class ExplanationSettings(Section):
         description="Below this probability of the likeliest type, words name none: a defect of unclear type. 0 names the "
         "likely ones.",
     )
+    image_crop: bool = Field(
+        False,
+        description="Whether the explainer is also shown the kept frame, made small. Only one that was trained with `--crops` "
+        "looks at it.",
+    )
 
 
 class ConfirmedSettings(Section):

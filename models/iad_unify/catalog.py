@@ -24,6 +24,8 @@ TOO_LATE = "is past its deadline"
 LONGEST_DEADLINE_MS = 2**31 - 1
 #: Most types that are told of one region's confirmed neighbours.
 MAX_CONFIRMED_TYPES = 2
+#: Longest side of a picture that the explainer takes beside the regions, pixels.
+LARGEST_CROP = 2048
 #: Of what waits for the explainer, the smaller number goes first, as in Triton's own queues.
 ALERT_PRIORITY, QUESTION_PRIORITY = 1, 2
 
@@ -105,6 +107,8 @@ EXPLAINER = Model(
         # for each region the types that regions like it were confirmed as, slugs with commas between them, the nearest first;
         # empty where there are none. A model that was trained without them leaves them aside
         Tensor("CONFIRMED", "BYTES", (-1,), optional=True),
+        # RGB, the frame that the regions are of; an explainer that was not trained with crops ignores it
+        Tensor("CROP", "UINT8", (-1, -1, 3), optional=True),
     ),
     outputs=(
         Tensor("TEXT", "BYTES", (1,)),  # the next piece of the answer

@@ -7,6 +7,9 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from iad_unify.language.facts import Facts, TypeRule
 from iad_unify.language.speech import VOICES, alternatives
 from inspectd.confirmed.recall import ConfirmedRecall
@@ -14,6 +17,7 @@ from inspectd.confirmed.vote import Vote
 from inspectd.errors import NotFound
 from inspectd.events.store import EventStore
 from inspectd.evidence.store import EvidenceStore
+from inspectd.explanations.frame import KeptFrames
 from inspectd.explanations.grounding import (
     cited,
     facts_of,
@@ -52,6 +56,7 @@ class Ground:
     cached: bool
     rule: TypeRule  # by which type probabilities become the types that may be said
     votes: tuple[Vote, ...]  # of the regions that are told
+    crop: NDArray[np.uint8] | None = None  # RGB [h, w, 3], the frame, where it is shown
 
     @property
     def confirmed(self) -> tuple[str, ...]:
@@ -81,11 +86,13 @@ class Narrator:
         recall: ConfirmedRecall,
         language: str = "en",
         least_type_confidence: float = 0.0,
+        frames: KeptFrames | None = None,
     ) -> None:
         self._explainer, self._sight, self._thresholds = explainer, sight, thresholds
         self._evidence, self._events = evidence, events
         self._language, self._alert_question = language, VOICES[language].question
         self._recall, self._least_type_confidence = recall, least_type_confidence
+        self._frames = frames  # None: the explainer is shown regions alone
 
     async def describe(self, event: DefectEvent, within_s: float | None = None) -> Explanation:
         """The alert sentence, in the seconds that are given; None: it may take any time.
@@ -95,7 +102,12 @@ class Narrator:
         deadline = _deadline(within_s)
         ground = await self._ground(event)
         question = Question(
-            self._alert_question, ground.tokens, is_alert=True, confirmed=ground.confirmed, deadline=deadline
+            self._alert_question,
+            ground.tokens,
+            is_alert=True,
+            confirmed=ground.confirmed,
+            crop=ground.crop,
+            deadline=deadline,
         )
         return await self._check(question, ground, await self._complete(question), self._language)
 
@@ -106,7 +118,7 @@ class Narrator:
         deadline = _deadline(within_s)
         ground = await self._ground(await self._events.get(event_id))
         text = question.strip() or self._alert_question
-        asked = Question(text, ground.tokens, confirmed=ground.confirmed, deadline=deadline)
+        asked = Question(text, ground.tokens, confirmed=ground.confirmed, crop=ground.crop, deadline=deadline)
         text, version = "", ""
         async for piece in self._explainer.answer(asked):
             text, version = text + piece.text, piece.model_version
@@ -128,7 +140,8 @@ class Narrator:
         tokens = findings.tokens.strongest(told)
         votes = await self._recall.votes(event.event_id, event.camera_id, findings.model_version, regions, tokens)
         rule = TypeRule((await self._sight.card(event.camera_id)).type_level, self._least_type_confidence)
-        return Ground(tokens, regions, sighting.cached, rule, votes)
+        crop = None if self._frames is None else await self._frames.of(event)
+        return Ground(tokens, regions, sighting.cached, rule, votes, crop)
 
     async def _check(
         self, question: Question, ground: Ground, draft: Draft, language: str | None = None

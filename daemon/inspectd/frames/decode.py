@@ -58,6 +58,17 @@ def decode_image(data: bytes, max_pixels: int, side: int = EXPERT_SIZE) -> Image
     return Image(pixels=square, letterbox=letterbox.as_array(), width=width, height=height)
 
 
+def decode_small(data: bytes, max_pixels: int, longest_px: int) -> NDArray[np.uint8]:
+    """uint8 [h, w, 3] RGB, the longer side at most `longest_px`. Raises Rejected."""
+    media_type, width, height = _check(data, max_pixels)
+    pixels = _decode(data, media_type, _reduction(media_type, width, height, longest_px))
+    scale = longest_px / max(width, height)
+    if scale >= 1:
+        return pixels
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+
+
 def _check(data: bytes, max_pixels: int) -> tuple[str, int, int]:
     media_type = media_type_of(data)
     width, height = picture_size(data, media_type)

@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from inspectd.errors import TooLate
 from inspectd.records import RegionTokens
 
@@ -21,6 +24,7 @@ class Question:
     choices: tuple[str, ...] = ()  # the answer is one of these; none: it is free
     is_alert: bool = False  # an event's own sentence goes before what people ask
     confirmed: tuple[str, ...] = ()  # of each region the types that regions like it were confirmed as, with commas
+    crop: NDArray[np.uint8] | None = None  # RGB [h, w, 3], the frame, for an explainer that was trained with crops
     #: Seconds, by `time.monotonic`: nobody waits for the answer after it; None: it may take any time.
     deadline: float | None = None
 

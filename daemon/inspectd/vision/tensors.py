@@ -77,6 +77,7 @@ def explainer_inputs(question: Question, left_s: float | None = None) -> dict[st
         "PRIORITY": np.array([ALERT_PRIORITY if question.is_alert else QUESTION_PRIORITY], dtype=np.int32),
         **({"CONFIRMED": confirmed} if any(question.confirmed) else {}),
         **({} if left_s is None else {"DEADLINE": np.array([_milliseconds(left_s)], dtype=np.int32)}),
+        **({} if question.crop is None else {"CROP": np.ascontiguousarray(question.crop, dtype=np.uint8)}),
     }
 
 

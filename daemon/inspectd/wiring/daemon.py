@@ -18,6 +18,7 @@ from inspectd.dashboard.server import Dashboard
 from inspectd.events.feed import ChangeFeed
 from inspectd.events.sql import SqlEventStore
 from inspectd.evidence.goodframes import GoodFrameKeeper
+from inspectd.explanations.frame import KeptFrames
 from inspectd.explanations.narrator import Narrator
 from inspectd.explanations.writer import ExplanationWriter
 from inspectd.frames.blobs import AllowedBlobs
@@ -127,6 +128,9 @@ async def open_daemon(
             ),
             language=settings.explanations.language,
             least_type_confidence=settings.explanations.least_type_confidence,
+            frames=KeptFrames(evidence=state.evidence, max_pixels=settings.frames.max_pixels)
+            if settings.explanations.image_crop
+            else None,
         )
         writer = _writer(settings, state, narrator, metrics, on_event)
         rule = _alert_rule(settings, stack, metrics)

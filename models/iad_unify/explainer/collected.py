@@ -66,6 +66,15 @@ def held_out(folds: Sequence[Path]) -> dict[str, int]:
     return found
 
 
+def covered(samples: Iterable[Sample], folds: Sequence[Path]) -> list[Sample]:
+    """The samples with a mask or boxes whose group some fold held out; all such samples where there are no folds."""
+    told, groups = (
+        [sample for sample in samples if sample.good or sample.mask is not None or sample.boxes],
+        held_out(folds),
+    )
+    return [sample for sample in told if not folds or sample.group in groups]
+
+
 class Collector(Spotter):
     """Looks at the pictures of a data set."""
 
@@ -74,11 +83,6 @@ class Collector(Spotter):
         spotters = [Spotter(fold, proposal_threshold(fold)) for fold in folds]
         self._folds = [(spotter.model, spotter.level) for spotter in spotters]
         self._held_out = held_out(folds)
-
-    def covered(self, samples: Iterable[Sample]) -> list[Sample]:
-        """The samples with a mask or boxes whose group some fold held out; all such samples where there are no folds."""
-        told = [sample for sample in samples if sample.good or sample.mask is not None or sample.boxes]
-        return [sample for sample in told if not self._folds or sample.group in self._held_out]
 
     def collect(self, sample: Sample) -> tuple[Sighting, NDArray[np.float16]]:
         """What is seen in a picture, and the appearance rows [1, K, D] of the whole of it; raises DataError."""

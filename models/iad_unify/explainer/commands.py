@@ -60,6 +60,9 @@ def train(
             "--references", help="Half of the examples show a golden template beside each region; drawings only."
         ),
     ] = False,
+    crops: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the examples that show the frame beside its regions.")
+    ] = 0.0,
     config: Annotated[
         str, typer.Option(help="tiny (from scratch) or full (a pretrained Qwen3.5, see --base).")
     ] = "tiny",
@@ -97,12 +100,14 @@ def train(
         raise typer.BadParameter("goes with --config full or --start-from", param_hint="--lora")
     if whole and config != "full":
         raise typer.BadParameter("goes with --config full; the tiny one learns whole anyway", param_hint="--whole")
+    if crops and lora and config != "full":
+        raise typer.BadParameter("its vision tower must learn; leave --lora out", param_hint="--crops")
     if data == "procedural" and (groups or fold_expert):
         raise typer.BadParameter("goes with a data set folder; drawings are fresh", param_hint="--fold-expert")
     if data != "procedural" and not fold_expert and (schedule, regions) != ("gt", "given"):
         raise typer.BadParameter("an expert proposes too well on what it learned from", param_hint="--fold-expert")
     try:
-        recipe = Recipe(schedule, regions, lora, whole, gradient_checkpointing, references, neighbours)
+        recipe = Recipe(schedule, regions, lora, whole, gradient_checkpointing, references, neighbours, crops)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     if not minutes and not steps:

@@ -9,6 +9,8 @@ from iad_unify.catalog import APPEARANCE_ROWS
 
 #: Placeholder in a prompt that a projected region token replaces.
 REGION_TOKEN = "<|region|>"
+#: Placeholder in a prompt that a piece of the crop replaces, where there is one.
+IMAGE_TOKEN = "<|image_pad|>"
 #: Placeholders per region: one for its appearance, one for its geometry. Geometry in a token of its own is what makes
 #: location learnable: concatenated with appearance it stays at chance.
 TOKENS_PER_REGION = 2

@@ -91,7 +91,17 @@ class Corpus:
         simple = progress < SIMPLE_UNTIL
         scene = self._one_region(rng, progress) if simple else self._scene(rng, progress)
         kind = self._simple_kind(rng) if simple else None
-        facts, geometry = _arranged(scene, rng)
+        return self._about(scene, *_arranged(scene, rng), kind, rng)
+
+    def _about(
+        self,
+        scene: Sequence[Region],
+        facts: Facts,
+        geometry: NDArray[np.float32],
+        kind: QuestionKind | None,
+        rng: np.random.Generator,
+    ) -> Example:
+        """A question about a scene whose regions lie where `geometry` says."""
         asked = self._asked(facts, rng, kind)
         text = asked.question if _as_it_is(asked) else opened(asked.question, rng)
         if not scene:
@@ -139,9 +149,7 @@ class Corpus:
 
 def _arranged(scene: Sequence[Region], rng: np.random.Generator) -> tuple[Facts, NDArray[np.float32]]:
     """Facts and geometry [R, 5] of a scene, as it was seen or moved about in a frame of another size."""
-    if not scene:
-        return Facts(), np.zeros((0, 5), np.float32)
-    if rng.random() < MOVED_SHARE:
+    if scene and rng.random() < MOVED_SHARE:
         factor = float(np.exp(rng.uniform(-GROW, SHRINK)))
         width = max(round(scene[0].width * factor), *(region.window.shape[1] for region in scene), 1)
         height = max(round(scene[0].height * factor), *(region.window.shape[0] for region in scene), 1)
@@ -154,8 +162,18 @@ def _arranged(scene: Sequence[Region], rng: np.random.Generator) -> tuple[Facts,
             )
             for region in scene
         ]
-    else:
-        placed = [region.placed(region.x, region.y, region.width, region.height) for region in scene]
+        return _told(placed)
+    return as_seen(scene)
+
+
+def as_seen(scene: Sequence[Region]) -> tuple[Facts, NDArray[np.float32]]:
+    """Facts and geometry [R, 5] of a scene that lies where it was seen."""
+    if not scene:
+        return Facts(), np.zeros((0, 5), np.float32)
+    return _told([region.placed(region.x, region.y, region.width, region.height) for region in scene])
+
+
+def _told(placed: Sequence[tuple[RegionFact, NDArray[np.float32]]]) -> tuple[Facts, NDArray[np.float32]]:
     return Facts(tuple(fact for fact, _ in placed)), np.stack([geometry for _, geometry in placed])
 
 

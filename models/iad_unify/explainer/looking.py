@@ -1,4 +1,4 @@
-"""What an explainer is trained on, seen once and kept: sightings of drawings or of a data set, and whole pictures.
+"""What an explainer is trained on, seen once and kept: sightings of drawings or of a data set, whole pictures, frames to show.
 
 Files lie in the folder that is named, with a key that tells whether they still fit. Knows no questions.
 """
@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.checkpoint import model_version
+from iad_unify.data import pictures
 from iad_unify.data.samples import DataError
 from iad_unify.explainer import sightings_file
-from iad_unify.explainer.collected import Collector, Pictures, collect
+from iad_unify.explainer.collected import Collector, Pictures, collect, covered
 from iad_unify.explainer.compared import Comparing
+from iad_unify.explainer.crop import CropRule
 from iad_unify.explainer.sightings import CHUNK, Sighting, Spotter, drawn, gather, proposal_threshold
 
 #: Part of the key of kept sightings: raise it when they are drawn or looked at in another way.
@@ -21,6 +23,7 @@ SIGHTINGS_FORMAT = 2
 
 Report = Callable[[str, int, int], None]  # stage, done, of
 Looks = NDArray[np.float16]
+Frames = list[NDArray[np.uint8]]  # RGB [h, w, 3]
 
 
 def sightings(
@@ -79,10 +82,43 @@ def collected(
     seen, looks = sightings_file.read(path, key), sightings_file.read_looks(beside, key)
     if seen is None or looks is None:
         collector = Collector(expert, threshold, data.folds)
-        covered = collector.covered(samples)
-        if not any(not sample.good for sample in covered):
+        those = covered(samples, data.folds)
+        if not any(not sample.good for sample in those):
             raise DataError(data.folder, "no defect with a mask or boxes in a group that a fold held out")
-        seen, looks = collect(collector, covered, lambda done: report("pictures", done, len(covered)))
+        seen, looks = collect(collector, those, lambda done: report("pictures", done, len(those)))
         sightings_file.write(path, key, seen)
         sightings_file.write_looks(beside, key, looks)
     return seen, looks
+
+
+def frames(
+    rule: CropRule, split: str, seed: int, count: int, keep: Path, report: Report = lambda stage, done, of: None
+) -> Frames:
+    """The drawings of `sightings` at the size that a vision tower sees them, kept likewise."""
+    key = f"{SIGHTINGS_FORMAT}/{rule}/{split}/{seed}/{count}"
+    path = keep / f"frames-{split}.npz"
+    found = sightings_file.read_pictures(path, key)
+    if found is None:
+        found = []
+        for index in range(count):
+            found.append(rule.fitted(drawn(split, seed, index).image))
+            report("frames", index + 1, count)
+        sightings_file.write_pictures(path, key, found)
+    return found
+
+
+def collected_frames(
+    rule: CropRule, data: Pictures, keep: Path, report: Report = lambda stage, done, of: None
+) -> Frames:
+    """The pictures of `collected` at that size, kept likewise; raises DataError."""
+    samples = data.samples()
+    key = f"{SIGHTINGS_FORMAT}/{rule}/{data.key(samples)}"
+    path = keep / "frames-train.npz"
+    found = sightings_file.read_pictures(path, key)
+    if found is None:
+        found, those = [], covered(samples, data.folds)
+        for done, sample in enumerate(those, start=1):
+            found.append(rule.fitted(pictures.read_rgb(sample.image)))
+            report("frames", done, len(those))
+        sightings_file.write_pictures(path, key, found)
+    return found

@@ -1,7 +1,8 @@
 """Qwen3.5 with region tokens: the same class at every size.
 
 Region tokens replace `<|region|>` placeholders on the first pass; `input_ids` travel on beside the embeddings because
-M-RoPE and the image placeholders are computed from them. Knows no text; `prompt.py` makes the inputs.
+M-RoPE and the image placeholders, which the base class fills with what the vision tower makes of a crop, are computed from
+them. Knows no text; `prompt.py` makes the inputs.
 """
 
 from typing import Any

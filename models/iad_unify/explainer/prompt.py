@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from iad_unify.explainer.config import MAX_PROMPT_REGIONS, TOKENS_PER_REFERENCE, TOKENS_PER_REGION
+from iad_unify.explainer.config import IMAGE_TOKEN, MAX_PROMPT_REGIONS, TOKENS_PER_REFERENCE, TOKENS_PER_REGION
+from iad_unify.explainer.crop import CropRule
 from iad_unify.explainer.reads import Reads
 from iad_unify.types import spoken
 
@@ -33,6 +34,29 @@ class Question:
     reference: NDArray[np.floating] | None = None
     #: Of each region the types that regions like it were confirmed as, slugs with commas; "" where there are none.
     confirmed: tuple[str, ...] = ()
+    #: RGB [h, w, 3], the frame.
+    crop: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Images:
+    """The crops of a batch, in the order of the rows that have one."""
+
+    pixel_values: Tensor  # float32 [P, patch], the patches of all crops
+    image_grid_thw: Tensor  # int64 [crops, 3]
+    mm_token_type_ids: Tensor  # int32 [B, T], 1 at image placeholders
+
+    def arguments(self) -> dict[str, Tensor]:
+        """Keyword arguments for the model."""
+        return {
+            "pixel_values": self.pixel_values,
+            "image_grid_thw": self.image_grid_thw,
+            "mm_token_type_ids": self.mm_token_type_ids,
+        }
+
+    def to(self, device: torch.device | str) -> "Images":
+        """The same on another device."""
+        return Images(*(tensor.to(device) for tensor in self.arguments().values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +70,13 @@ class Batch:
     labels: Tensor | None = None  # int64 [B, T]
     reference: Tensor | None = None  # float32 [M, K, D], of those regions whose question has references
     referenced: Tensor | None = None  # bool [N], which those are; None: no question has
+    images: Images | None = None  # None: no row has a crop
 
     def arguments(self) -> dict[str, Tensor]:
         """Keyword arguments for `RegionQwen.forward` and `.generate`."""
+        return self._own() | ({} if self.images is None else self.images.arguments())
+
+    def _own(self) -> dict[str, Tensor]:
         tensors = {
             "input_ids": self.input_ids,
             "attention_mask": self.attention_mask,
@@ -60,7 +88,8 @@ class Batch:
 
     def to(self, device: torch.device | str) -> "Batch":
         """The same batch on another device."""
-        return Batch(**{name: tensor.to(device) for name, tensor in self.arguments().items()})
+        tensors = {name: tensor.to(device) for name, tensor in self._own().items()}
+        return Batch(**tensors, images=None if self.images is None else self.images.to(device))
 
 
 class PromptWriter:
@@ -68,19 +97,34 @@ class PromptWriter:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, reads: Reads = Reads()) -> None:
         self.tokenizer, self._reads = tokenizer, reads
+        self._image = int(tokenizer.convert_tokens_to_ids(IMAGE_TOKEN))
         self._special = re.compile("|".join(re.escape(token) for token in tokenizer.all_special_tokens))
+
+    @property
+    def crops(self) -> CropRule | None:
+        """How pictures are shown; None: no prompt has one, whatever its question has."""
+        return self._reads.crops
 
     def prompt(self, question: Question) -> list[int]:
         """`ids` of a question."""
-        return self.ids(question.text, len(question.geometry), question.confirmed, self._shown(question) is not None)
+        shown = 0 if self.crops is None or question.crop is None else self.crops.tokens(question.crop)
+        compared = self._shown(question) is not None
+        return self.ids(question.text, len(question.geometry), question.confirmed, compared, shown)
 
-    def ids(self, text: str, regions: int, confirmed: Sequence[str] = (), references: bool = False) -> list[int]:
+    def ids(
+        self,
+        text: str,
+        regions: int,
+        confirmed: Sequence[str] = (),
+        references: bool = False,
+        image_tokens: int = 0,
+    ) -> list[int]:
         """Token ids of the prompt; `confirmed` as in `Question`.
 
         Special tokens inside the texts are dropped: a question cannot forge a turn, and neither can a reviewer's label.
         """
         tokens = TOKENS_PER_REGION + (TOKENS_PER_REFERENCE if references else 0)
-        content: list[dict[str, str]] = []
+        content: list[dict[str, str]] = [{"type": "image"}] if image_tokens else []
         for ordinal in range(1, min(regions, MAX_PROMPT_REGIONS) + 1):
             content.append({"type": "text", "text": str(ordinal)})
             content.extend({"type": "region"} for _ in range(tokens))
@@ -91,7 +135,11 @@ class PromptWriter:
         rendered = self.tokenizer.apply_chat_template(
             [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
         )
-        return list(self.tokenizer(rendered, add_special_tokens=False)["input_ids"])
+        ids = list(self.tokenizer(rendered, add_special_tokens=False)["input_ids"])
+        if image_tokens:  # the template writes one placeholder
+            at = ids.index(self._image)
+            ids[at : at + 1] = [self._image] * image_tokens
+        return ids
 
     def _plain(self, text: str) -> str:
         """The text without special tokens, those included that appear when others are taken out."""
@@ -112,7 +160,7 @@ class PromptWriter:
         for index, row in enumerate(rows):
             ids[index, width - len(row) :] = torch.tensor(row)
             mask[index, width - len(row) :] = 1
-        return Batch(ids, mask, **self._regions(questions))
+        return Batch(ids, mask, **self._regions(questions), images=self._images(questions, ids))
 
     def training_batch(self, questions: Sequence[Question], rows: Sequence[tuple[list[int], list[int]]]) -> Batch:
         """A right-padded batch; `rows` are (prompt ids, answer ids), and only the answers are labelled."""
@@ -124,7 +172,8 @@ class PromptWriter:
             ids[index, :end] = torch.tensor(prompt + answer)
             mask[index, :end] = 1
             labels[index, len(prompt) : end] = torch.tensor(answer)
-        return Batch(ids, mask, **self._regions(questions), labels=labels)
+        tensors = self._regions(questions)
+        return Batch(ids, mask, **tensors, labels=labels, images=self._images(questions, ids))
 
     def _shown(self, question: Question) -> NDArray[np.floating] | None:
         """The reference rows that are shown to the model."""
@@ -146,6 +195,16 @@ class PromptWriter:
         ]
         referenced = torch.tensor([flag for flag, count in told for _ in range(count)])
         return found | {"reference": _joined(rows), "referenced": referenced}
+
+    def _images(self, questions: Sequence[Question], ids: Tensor) -> Images | None:
+        if self.crops is None:
+            return None
+        shown = [self.crops.patches(question.crop) for question in questions if question.crop is not None]
+        if not shown:
+            return None
+        patches, grids = zip(*shown, strict=True)
+        placeholders = (ids == self._image).to(torch.int32)
+        return Images(torch.from_numpy(np.concatenate(patches)), torch.tensor(grids), placeholders)
 
 
 def _told(confirmed: Sequence[str]) -> str:

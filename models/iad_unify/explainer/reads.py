@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from transformers import Qwen3_5Config
 
 from iad_unify.explainer.config import reads_neighbours, takes_references
+from iad_unify.explainer.crop import CropRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +14,9 @@ class Reads:
 
     references: bool = False  # what a good part looks like at each region
     neighbours: bool = False  # what regions like these were confirmed as
+    crops: CropRule | None = None  # the frame, and how it is brought to the vision tower
 
     @staticmethod
     def of(config: Qwen3_5Config) -> "Reads":
         """Of a loaded model's configuration."""
-        return Reads(takes_references(config), reads_neighbours(config))
+        return Reads(takes_references(config), reads_neighbours(config), CropRule.of(config))

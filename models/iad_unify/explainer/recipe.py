@@ -20,6 +20,9 @@ STAGES = {"stage-wise": 2}
 #: What stands in for a frame's regions: they themselves, the whole picture as the one region, or nothing.
 REGIONS = ("given", "whole", "none")
 
+#: Fields that a file may lack, since there was a time before them.
+_LATER = {"references": False, "neighbours": 0.0, "crops": 0.0}
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -31,9 +34,8 @@ class Recipe:
     whole: bool = False  # a pretrained language model learns in all its weights
     checkpointing: bool = False  # activations are computed twice and not kept
     references: bool = False  # half of the examples show what a golden template looks like at each region
-    neighbours: float = (
-        0.0  # share of examples that tell what regions like theirs were confirmed as; 0: no prompt ever does
-    )
+    neighbours: float = 0.0  # share of examples that tell what regions like theirs were confirmed as; 0: none ever does
+    crops: float = 0.0  # share of the examples that show the frame
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -44,11 +46,16 @@ class Recipe:
             raise ValueError("either an adapter of some rank learns, or every weight")
         if self.references and self.regions != "given":
             raise ValueError("references are those of given regions")
-
         if not 0 <= self.neighbours <= 1 or (self.neighbours and self.regions != "given"):
             raise ValueError(
                 "a share of the examples, from 0 to 1, tells of neighbours; without regions there are none"
             )
+        if not 0 <= self.crops <= 1:
+            raise ValueError(f"a share of crops lies between 0 and 1, not at {self.crops}")
+        if self.crops and self.regions != "given":
+            raise ValueError("crops are shown beside regions that are given")
+        if self.crops and self.references:
+            raise ValueError("either references or crops are learned in a run, not both")
 
     @property
     def stages(self) -> int:
@@ -85,8 +92,6 @@ class Recipe:
 
 
 DEFAULT = Recipe()
-#: Fields that older files lack.
-_LATER = {"references": False, "neighbours": 0.0}
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:

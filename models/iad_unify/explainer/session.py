@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
 from iad_unify.checkpoint import Card, CheckpointError, data_seen, model_version, write_card
@@ -20,22 +21,24 @@ from iad_unify.explainer import adapters
 from iad_unify.explainer.collected import Pictures
 from iad_unify.explainer.config import set_neighbours
 from iad_unify.explainer.corpus import Corpus, sentences
-from iad_unify.explainer.looking import Report, collected, sightings, wholes
+from iad_unify.explainer.crop import AREAS_PX, FIELD, CropRule
+from iad_unify.explainer.looking import Report, collected, collected_frames, frames, sightings, wholes
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import PromptWriter
 from iad_unify.explainer.reads import Reads
 from iad_unify.explainer.recipe import DEFAULT, Recipe, write_recipe
 from iad_unify.explainer.referenced import Referenced
+from iad_unify.explainer.shown import Shown
 from iad_unify.explainer.storage import PROJECTION_HEAD, ROLE, fresh_tiny, from_base, load, save
 from iad_unify.explainer.training import STATE, Schedule, Trainer
 from iad_unify.explainer.without import Blind, Whole
 from iad_unify.types import DEFECT_TYPES
 
 RUN = "run.json"
-LANGUAGE_HEAD = "language_model"
+LANGUAGE_HEAD, VISION_HEAD = "language_model", "vision_tower"
 PROCEDURAL = "procedural"
 NOTE = (
-    "Answers questions about regions that the region expert found, from their tokens (appearance and geometry) alone;"
+    "Answers questions about regions that the region expert found, from their tokens (appearance and geometry) {seen};"
     " trained with region expert {expert}, whose tokens it understands and no other's, by `{command}`. Intended for explanations that are"
     " checked against mask and logits before anyone reads them. Trained on {data}: it knows their products,"
     " the ten defect types and the question forms of its corpus; other questions get an answer that may not fit."
@@ -109,6 +112,7 @@ class Session:
             trained_heads=_heads(self.order) if done.steps else (),
             type_slugs=DEFECT_TYPES,
             note=NOTE.format(
+                seen="and, where one is shown, the frame" if recipe.crops else "alone",
                 expert=self.expert_version,
                 command=self._command(),
                 data="procedural drawings" if data == (PROCEDURAL,) else f"pictures of {' and '.join(data)}",
@@ -127,7 +131,17 @@ def _heads(order: Order) -> tuple[str, ...]:
     """What has learned: without regions not the projection, which therefore refuses to serve."""
     recipe = order.recipe
     language = order.config == "tiny" or recipe.lora or recipe.whole
-    return (*((PROJECTION_HEAD,) if recipe.regions != "none" else ()), *((LANGUAGE_HEAD,) if language else ()))
+    learned = {PROJECTION_HEAD: recipe.regions != "none", LANGUAGE_HEAD: language, VISION_HEAD: _sees(order)}
+    return tuple(head for head, has in learned.items() if has)
+
+
+def _sees(order: Order) -> bool:
+    """Whether the vision tower learns: with the whole, and where it is shown something."""
+    return bool(order.recipe.crops) and _whole(order)
+
+
+def _whole(order: Order) -> bool:
+    return order.recipe.whole or (order.config == "tiny" and not order.recipe.lora)
 
 
 def open_session(order: Order, schedule: Schedule, report: Report = lambda stage, done, of: None) -> Session:
@@ -137,6 +151,7 @@ def open_session(order: Order, schedule: Schedule, report: Report = lambda stage
     words, corpus = _corpora(order, schedule.seed, report)
     torch.manual_seed(schedule.seed)
     model, tokenizer = _start(order, words, corpus, schedule.seed)
+    _say_what_it_sees(model, order)
     _same_run(order, schedule, tokenizer, version, before)
     recipe = order.recipe
     if recipe.lora:
@@ -145,10 +160,9 @@ def open_session(order: Order, schedule: Schedule, report: Report = lambda stage
         model.float()  # small steps vanish in bf16
     if recipe.checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})
-    whole = recipe.whole or (order.config == "tiny" and not recipe.lora)
     stages = replace(schedule, stages=recipe.stages)
     writer = PromptWriter(tokenizer, Reads.of(model.config))
-    trainer = Trainer(model.to(order.device), writer, corpus.draw, stages, whole)
+    trainer = Trainer(model.to(order.device), writer, corpus.draw, stages, _whole(order))
     if order.resume:
         trainer.load_state(order.out / STATE)
     return Session(order, model, tokenizer, trainer, version, data)
@@ -170,11 +184,28 @@ def _corpora(order: Order, seed: int, report: Report) -> tuple[Corpus, Corpus]:
     if order.recipe.references:
         compared = sightings(order.expert, "train", seed, order.drawings, keep, report, compared=True)
         return words, Referenced(seen, compared, order.recipe)
+    if order.recipe.crops:
+        return words, Shown(seen, _frames(order, seed, keep, report), order.recipe)
     if order.recipe.regions == "whole" and looks is not None:
         return words, Whole(seen, looks)
     if order.recipe.regions == "none":
         return words, Blind(seen, order.recipe)
     return words, words if order.recipe == DEFAULT else Corpus(seen, order.recipe)
+
+
+def _frames(order: Order, seed: int, keep: Path, report: Report) -> list[NDArray[np.uint8]]:
+    rule = CropRule(*AREAS_PX[order.config])
+    if order.pictures is not None:
+        return collected_frames(rule, order.pictures, keep, report)
+    return frames(rule, "train", seed, order.drawings, keep, report)
+
+
+def _say_what_it_sees(model: RegionQwen, order: Order) -> None:
+    """A run without crops ends without them: what a model once made of them is not kept up."""
+    if order.recipe.crops:
+        setattr(model.config, FIELD, list(AREAS_PX[order.config]))
+    elif hasattr(model.config, FIELD):
+        delattr(model.config, FIELD)
 
 
 def _start(order: Order, words: Corpus, corpus: Corpus, seed: int) -> tuple[RegionQwen, PreTrainedTokenizerBase]:

@@ -1,4 +1,7 @@
-"""Sightings in one .npz file without pickled objects, so that a second run need not look at the frames again."""
+"""Sightings in one .npz file without pickled objects, so that a second run need not look at the frames again.
+
+What few runs need lies in files beside it: the looks of whole pictures, and the pictures.
+"""
 
 import zipfile
 from collections.abc import Sequence
@@ -81,3 +84,29 @@ def read_looks(path: Path, key: str) -> NDArray[np.float16] | None:
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
     return arrays["looks"] if str(arrays["key"]) == key else None
+
+
+def write_pictures(path: Path, key: str, pictures: Sequence[NDArray[np.uint8]]) -> None:
+    """RGB pictures [h, w, 3] of any sizes and their key, in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".part")
+    sizes = np.array([picture.shape[:2] for picture in pictures], np.int32)
+    with draft.open("wb") as handle:
+        np.savez_compressed(
+            handle, key=np.array(key), sizes=sizes, values=np.concatenate([picture.reshape(-1) for picture in pictures])
+        )
+    draft.replace(path)
+
+
+def read_pictures(path: Path, key: str) -> list[NDArray[np.uint8]] | None:
+    """The pictures, or None in the cases of `read`."""
+    try:
+        with path.open("rb") as handle, np.load(handle) as file:
+            arrays = dict(file)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None
+    if str(arrays["key"]) != key:
+        return None
+    sizes = arrays["sizes"].tolist()
+    parts = np.split(arrays["values"], np.cumsum([3 * height * width for height, width in sizes])[:-1])
+    return [part.reshape(height, width, 3) for part, (height, width) in zip(parts, sizes, strict=True)]

@@ -76,14 +76,14 @@ class Progress:
 
 class Trainer:
     """One run. With `whole=False` only the region projection learns, as on a pretrained language model, and its adapter
-    where it has one.
+    where it has one. The vision tower learns with the whole, where the writer shows it crops.
     """
 
     def __init__(
         self, model: RegionQwen, writer: PromptWriter, supply: Supply, schedule: Schedule, whole: bool = True
     ) -> None:
         self.model, self.writer, self.supply, self.schedule = model.train(), writer, supply, schedule
-        self.learned = _learned(model, whole)
+        self.learned = _learned(model, whole, sees=writer.crops is not None)
         matrices = [weight for weight in self.learned.values() if weight.ndim > 1]
         vectors = [weight for weight in self.learned.values() if weight.ndim <= 1]
         self.optimizer = torch.optim.AdamW(
@@ -169,6 +169,7 @@ def answer_loss(model: RegionQwen, batch: Batch) -> Tensor:
         attention_mask=batch.attention_mask,
         inputs_embeds=model.embed(batch.input_ids, batch.appearance, batch.geometry, batch.reference, batch.referenced),
         use_cache=False,
+        **({} if batch.images is None else batch.images.arguments()),
     ).last_hidden_state  # [B, T, H]
     following = batch.labels[:, 1:]
     asked = following != IGNORED
@@ -176,15 +177,15 @@ def answer_loss(model: RegionQwen, batch: Batch) -> Tensor:
     return cross_entropy(logits.float(), following[asked])
 
 
-def _learned(model: RegionQwen, whole: bool) -> dict[str, nn.Parameter]:
+def _learned(model: RegionQwen, whole: bool, sees: bool) -> dict[str, nn.Parameter]:
     if not whole:
         model.requires_grad_(False)
         model.region_projection.float().requires_grad_(True)  # small steps vanish in bf16
         for weight in adapters.weights(model):
             weight.requires_grad_(True)
-    # the vision tower sees no image here: without gradients it keeps its values
+    # a vision tower that sees no image gets no gradients: it keeps its values
     return {
         name: weight
         for name, weight in model.named_parameters()
-        if weight.requires_grad and not name.startswith("model.visual.")
+        if weight.requires_grad and (sees or not name.startswith("model.visual."))
     }

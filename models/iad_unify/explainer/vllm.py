@@ -15,6 +15,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase, Qwen3_5Config, 
 
 from iad_unify.checkpoint import CARD, CONFIG, TENSORS, CheckpointError, read_card, write_card
 from iad_unify.explainer.config import REFERENCE_FIELD
+from iad_unify.explainer.crop import FIELD
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.projection import RegionProjection, put_in
 from iad_unify.explainer.prompt import Batch
@@ -30,6 +31,7 @@ _REGION_FIELDS = (
     "region_octaves",
     "region_neighbours",
     REFERENCE_FIELD,
+    FIELD,
 )
 
 

@@ -17,7 +17,7 @@ from iad_unify.explainer.generation import Decoding, stream
 from iad_unify.explainer.prompt import PromptWriter, Question
 from iad_unify.explainer.reads import Reads
 from iad_unify.explainer.storage import load, trained_card
-from iad_unify.serving.questions import Request, parse, question_of
+from iad_unify.serving.questions import Request, ignore_crops, parse, question_of
 
 #: Sequences in one `generate` call; more requests are answered in turn.
 MAX_BATCH = 16
@@ -25,6 +25,8 @@ MAX_BATCH = 16
 
 class ExplainerService:
     """Answers questions about regions. One lock: calls from several threads wait for each other.
+
+    A request's crop is shown to a model that was trained with crops, and ignored by others.
 
     Raises CheckpointError for an unusable folder and UntrainedHead for one whose region projection was never trained.
     """
@@ -57,6 +59,8 @@ class ExplainerService:
         missing or has the wrong shape; nothing is emitted then.
         """
         parsed = [parse(request, self._rows) for request in requests]
+        if self._writer.crops is None:
+            ignore_crops((question for question, _ in parsed), "the explainer was not trained with crops")
         for start in range(0, len(parsed), MAX_BATCH):
             self._generate_batch(range(start, min(start + MAX_BATCH, len(parsed))), parsed, emit, cancelled)
 

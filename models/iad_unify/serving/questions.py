@@ -1,12 +1,15 @@
 """The explainer's requests, read and held against what its model takes; whichever engine answers them."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from iad_unify.catalog import LARGEST_CROP
 from iad_unify.explainer.generation import Decoding
 from iad_unify.explainer.prompt import Question
 from iad_unify.serving.deadlines import deadline_ms
@@ -22,6 +25,8 @@ MAX_CONFIRMED_BYTES = 256
 
 Request = Mapping[str, NDArray[Any]]
 
+log = logging.getLogger(__name__)
+
 
 def parse(request: Request, rows: tuple[int, int]) -> tuple[Question, Decoding]:
     """A request of the catalog's tensors; `rows` are K and D of the appearance rows that the model reads.
@@ -36,7 +41,8 @@ def parse(request: Request, rows: tuple[int, int]) -> tuple[Question, Decoding]:
         rows,
         np.asarray(request["REFERENCE_APPEARANCE"]) if "REFERENCE_APPEARANCE" in request else None,
     )
-    question = replace(question, confirmed=_confirmed(request, len(question.geometry)))
+    confirmed = _confirmed(request, len(question.geometry))
+    question = replace(question, confirmed=confirmed, crop=_crop(request))
     tokens = int(_scalar(request, "MAX_TOKENS", DEFAULT_TOKENS))
     temperature = float(_scalar(request, "TEMPERATURE", 0.0))
     if not 0.0 <= temperature <= 10.0:
@@ -44,6 +50,29 @@ def parse(request: Request, rows: tuple[int, int]) -> tuple[Question, Decoding]:
     deadline_ms(request)  # whoever takes requests in holds them to it; here it only has to make sense
     seed = int(_scalar(request, "SEED", 0)) & (2**63 - 1)
     return question, Decoding(min(max(tokens, 1), MAX_TOKENS), temperature, seed, _choices(request))
+
+
+def ignore_crops(questions: Iterable[Question], why: str) -> None:
+    """Says, once, that crops are given and why they are not shown."""
+    if any(question.crop is not None for question in questions):
+        _warn(f"CROP is ignored: {why}")
+
+
+@cache
+def _warn(what: str) -> None:
+    log.warning(what)
+
+
+def _crop(request: Request) -> NDArray[np.uint8] | None:
+    if "CROP" not in request:
+        return None
+    crop = np.asarray(request["CROP"])
+    rgb = crop.dtype == np.uint8 and crop.ndim == 3 and crop.shape[2] == 3
+    if not rgb or not 0 < min(crop.shape[:2]) <= max(crop.shape[:2]) <= LARGEST_CROP:
+        raise ValueError(
+            f"CROP has shape {list(crop.shape)} of {crop.dtype}, it must be [h, w, 3] of uint8, sides of 1 to {LARGEST_CROP}"
+        )
+    return crop
 
 
 def _choices(request: Request) -> tuple[str, ...]:

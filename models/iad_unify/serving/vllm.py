@@ -2,7 +2,7 @@
 
 vLLM batches token by token whatever is under way, so it is given every question at once, each by a thread of its own
 (`Answers` with workers), and none waits for another's last word. It speaks the completions API of vLLM's server with
-`prompt_embeds`; the server must run with `--enable-prompt-embeds`.
+`prompt_embeds`; the server must run with `--enable-prompt-embeds`. Crops are not shown: the tower is not on this side.
 """
 
 import base64
@@ -23,7 +23,7 @@ from iad_unify.explainer.reads import Reads
 from iad_unify.explainer.storage import trained_card
 from iad_unify.explainer.vllm import load_prompts
 from iad_unify.serving.deadlines import TooLate, deadline_ms
-from iad_unify.serving.questions import MAX_TOKENS, Request, parse
+from iad_unify.serving.questions import MAX_TOKENS, Request, ignore_crops, parse
 
 #: Between two words of an answer, and until the server takes a connection, seconds.
 _READ_TIMEOUT_S, _CONNECT_TIMEOUT_S = 60.0, 5.0
@@ -59,6 +59,7 @@ class VllmExplainer:
         the server does not answer, and TooLate when it is silent for longer than the whole of a request's DEADLINE.
         """
         parsed = [parse(request, self._rows) for request in requests]
+        ignore_crops((question for question, _ in parsed), "prompts for vLLM are embedded without the vision tower")
         for index, (question, decoding) in enumerate(parsed):
             held = ""  # one piece is held back, so that the last can carry the flag
             if not cancelled(index):

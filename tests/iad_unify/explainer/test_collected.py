@@ -10,7 +10,7 @@ import pytest
 
 from iad_unify.checkpoint import read_card, write_card
 from iad_unify.data.samples import DataError
-from iad_unify.explainer.collected import GROUPS, Collector, Pictures, held_out
+from iad_unify.explainer.collected import GROUPS, Collector, Pictures, covered, held_out
 from iad_unify.explainer.recipe import NAME, Recipe, recipe_of
 from iad_unify.explainer.session import Order, open_session
 from iad_unify.explainer.sightings import Spotter
@@ -49,9 +49,9 @@ def folds(expert, tmp_path_factory):
 
 def test_each_group_is_proposed_on_by_the_fold_that_held_it_out(expert, folder, folds):
     collector = Collector(expert, 0.02, folds)
-    covered = collector.covered(Pictures(str(folder)).samples())
-    assert [sample.group for sample in covered] == ["g0", "g1", "g2", "g3", "g4"]  # no fold held g5 out
-    seen = [collector.collect(sample)[0] for sample in covered]
+    those = covered(Pictures(str(folder)).samples(), folds)
+    assert [sample.group for sample in those] == ["g0", "g1", "g2", "g3", "g4"]  # no fold held g5 out
+    seen = [collector.collect(sample)[0] for sample in those]
     assert all(one.predicted.rles for one in seen[:2])
     assert not any(one.predicted.rles for one in seen[2:])
     assert seen[0].oracle.drawn_types == (UNKNOWN,)  # of a type that the explainer has no word for
@@ -97,3 +97,14 @@ def test_nothing_to_learn_from_is_said(expert, folder, folds, tmp_path):
     order = Order(expert, tmp_path / "run", pictures=Pictures(str(folder), folds=(only,)))
     with pytest.raises(DataError, match="no defect with a mask or boxes"):
         open_session(order, Schedule(minutes=0, steps=1))
+
+
+def test_the_pictures_of_a_data_set_are_shown_beside_its_regions(expert, folder, folds, tmp_path):
+    recipe = Recipe("joint", crops=1.0)
+    order = Order(expert, tmp_path, recipe=recipe, pictures=Pictures(str(folder), folds=folds))
+    session = open_session(order, Schedule(minutes=0, steps=1, batch=4, half=False))
+    shown = [one.question.crop for one in session.trainer.supply(np.random.default_rng(0), 20, 0.5)]
+    assert {crop.shape for crop in shown} == {(128, 128, 3)}
+    pictures = {cv2.imread(str(path))[..., ::-1].mean().round() for path in folder.glob("?.png")}
+    assert all(np.min(np.abs(np.array([*pictures]) - crop.mean())) < 1 for crop in shown)
+    assert (tmp_path / "state" / "frames-train.npz").is_file()

@@ -1,13 +1,18 @@
 """The region-token model: same answers however it is run, at both precisions, after save and load."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from iad_unify.catalog import APPEARANCE_ROWS
+from iad_unify.explainer.crop import AREAS_PX, CropRule
 from iad_unify.explainer.generation import answers
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import Batch, PromptWriter, Question
+from iad_unify.explainer.reads import Reads
 from iad_unify.explainer.storage import load, save
 
 
@@ -122,6 +127,90 @@ def test_an_image_passes_through_beside_the_regions(parts, writer, ask):
         for cache in (True, False)
     )
     assert np.array_equal(cached, uncached)
+
+
+@pytest.fixture(scope="module")
+def sees(parts):
+    """A writer that shows crops."""
+    return PromptWriter(parts[1], Reads(crops=CropRule(*AREAS_PX["tiny"])))
+
+
+@pytest.fixture(scope="module")
+def mixed(ask):
+    """Questions with and without a crop, of several lengths and shapes."""
+    random = np.random.default_rng(8)
+
+    def shown(question, width, height):
+        return replace(question, crop=random.integers(0, 256, (height, width, 3), dtype=np.uint8))
+
+    return [
+        shown(ask("Where is it?", 1), 256, 256),
+        ask("What is the type of region 3, and how large is it?", 3),
+        shown(ask("How many regions are there on this part?", 8), 300, 120),
+        shown(ask("Describe it.", 0), 90, 250),
+        ask("Describe it.", 0),
+    ]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_with_crops_cached_generation_equals_uncached(parts, sees, mixed, dtype):
+    model = copy.deepcopy(parts[0]).to(dtype)
+    batch = sees.batch(mixed)
+    if dtype is torch.float32:
+        assert answers(model, parts[1], batch, 8) == answers(model, parts[1], batch, 8, use_cache=False)
+    logits = [_second_logits(model, batch, cache) for cache in (True, False)]
+    close = 2e-4 if dtype is torch.float32 else 0.1  # eight bits: a random model's near ties fall either way
+    torch.testing.assert_close(*logits, atol=close, rtol=close)
+
+
+@pytest.mark.parametrize(("dtype", "close"), [(torch.float32, 2e-4), (torch.bfloat16, 0.15)])
+def test_a_row_is_the_same_alone_beside_others_and_padded_on_either_side(parts, sees, mixed, dtype, close):
+    model = copy.deepcopy(parts[0]).to(dtype)
+    together = _last_logits(model, sees.batch(mixed))
+    rows = [(sees.prompt(question), sees.answer_ids("There.")) for question in mixed]
+    with torch.no_grad():
+        padded = model(**sees.training_batch(mixed, rows).arguments()).logits
+        for row, question in enumerate(mixed):
+            alone = _last_logits(model, sees.batch([question]))
+            torch.testing.assert_close(together[row], alone[0], atol=close, rtol=close)
+            whole = model(**sees.training_batch([question], [rows[row]]).arguments()).logits
+            torch.testing.assert_close(padded[row, : whole.shape[1]], whole[0], atol=close, rtol=close)
+
+
+def test_answers_with_crops_in_a_batch_equal_answers_alone(parts, sees, mixed):
+    together = answers(*parts, sees.batch(mixed), 8)
+    assert together == [answers(*parts, sees.batch([question]), 8)[0] for question in mixed]
+    assert together != answers(*parts, PromptWriter(parts[1]).batch(mixed), 8)
+
+
+def test_the_crop_reaches_the_answer_and_only_its_own_row(parts, sees, mixed):
+    model, _ = parts
+    other = [replace(mixed[0], crop=255 - mixed[0].crop), *mixed[1:]]
+    before, after = (_last_logits(model, sees.batch(questions)) for questions in (mixed, other))
+    assert not torch.allclose(before[0], after[0], atol=1e-3)
+    torch.testing.assert_close(before[1:], after[1:], atol=2e-4, rtol=2e-4)
+
+
+def test_a_batch_without_a_crop_is_what_it_was_before_there_were_any(parts, writer, sees, mixed):
+    model, _ = parts
+    questions = [mixed[1], mixed[4]]
+    plain, able = writer.batch(questions), sees.batch(questions)
+    assert (
+        plain.arguments().keys() == able.arguments().keys() == {"input_ids", "attention_mask", "appearance", "geometry"}
+    )
+    assert torch.equal(_last_logits(model, plain), _last_logits(model, able))
+    answers(*parts, sees.batch(mixed), 4)  # whose positions must not stay behind
+    assert torch.equal(_last_logits(model, plain), _last_logits(model, able))
+    assert answers(*parts, plain, 8) == [answers(*parts, writer.batch([one]), 8)[0] for one in questions]
+
+
+def _second_logits(model: RegionQwen, batch: Batch, cache: bool) -> torch.Tensor:
+    """Logits of the second new token, which the cache, if there is one, is used for."""
+    found = model.generate(
+        **batch.arguments(), max_new_tokens=2, do_sample=False, use_cache=cache, output_logits=True,
+        return_dict_in_generate=True, eos_token_id=[],
+    )  # fmt: skip
+    return found.logits[1].float()
 
 
 def _last_logits(model: RegionQwen, batch: Batch) -> torch.Tensor:

@@ -27,11 +27,10 @@ def test_the_share_of_true_regions_follows_the_schedule(schedule, shares):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"schedule": "curriculum"},
-        {"regions": "some"},
-        {"lora": -1},
-        {"lora": 4, "whole": True},
+        *({"schedule": "curriculum"}, {"regions": "some"}, {"lora": -1}, {"lora": 4, "whole": True}),
+        *({"crops": 1.5}, {"crops": 0.5, "regions": "none"}),
         {"regions": "none", "references": True},
+        {"crops": 0.5, "references": True},
     ],
 )
 def test_what_does_not_exist_or_go_together_is_refused(changes):
@@ -48,6 +47,16 @@ def test_a_recipe_is_read_back_and_the_default_needs_no_file(tmp_path):
     assert not (tmp_path / NAME).exists()
     assert recipe_of(tmp_path) == DEFAULT
     assert DEFAULT.options() == ""
+
+
+def test_a_file_from_before_there_were_crops_is_read(tmp_path):
+    write_recipe(tmp_path, Recipe("joint", crops=0.5))
+    assert recipe_of(tmp_path) == Recipe("joint", crops=0.5)
+    values = json.loads((tmp_path / NAME).read_text())
+    del values["crops"]
+    (tmp_path / NAME).write_text(json.dumps(values))
+    assert recipe_of(tmp_path) == Recipe("joint")
+    assert Recipe(crops=0.5).options() == " --crops 0.5"
 
 
 def test_a_damaged_file_is_named(tmp_path):

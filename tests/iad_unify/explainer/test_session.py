@@ -9,6 +9,8 @@ import torch
 
 from iad_unify.checkpoint import CheckpointError, UntrainedHead, read_card, write_card
 from iad_unify.explainer import evaluation
+from iad_unify.explainer.crop import AREAS_PX, FIELD, CropRule
+from iad_unify.explainer.recipe import DEFAULT, Recipe
 from iad_unify.explainer.session import Order, open_session
 from iad_unify.explainer.storage import PROJECTION_HEAD, from_base, load, save
 from iad_unify.explainer.training import Schedule
@@ -102,3 +104,25 @@ def test_a_run_may_start_from_another_explainer_with_its_words(run, tmp_path):
     card = session.finish()
     assert card.data == ("lot_7", "procedural")  # it was trained on drawings, and descends from real parts
     assert "pictures of lot_7 and procedural" in card.note
+
+
+def test_a_run_with_crops_says_so_and_one_that_goes_on_without_them_does_not(run, expert, tmp_path):
+    plain = json.loads((run[0].out / "config.json").read_text())
+    assert FIELD not in plain
+    seen = {"drawings": 16, "keep": run[0].out / "state"}
+    order = Order(expert, tmp_path / "sees", recipe=Recipe(crops=1.0), **seen)
+    session = open_session(order, SCHEDULE)
+    before = session.model.model.visual.pos_embed.weight.detach().clone()
+    session.trainer.run(ignore, session.checkpoint)
+    assert not torch.equal(session.model.model.visual.pos_embed.weight, before)
+    card = session.finish()
+    assert card.trained_heads == (PROJECTION_HEAD, "language_model", "vision_tower")
+    assert "the frame" in card.note
+    assert "--crops 1.0" in card.note
+    assert json.loads((order.out / "config.json").read_text()) == plain | {FIELD: list(AREAS_PX["tiny"])}
+    assert CropRule.of(load(order.out)[0].config) is not None
+    assert open_session(replace(order, resume=True), SCHEDULE).trainer.done.steps == 2
+    with pytest.raises(CheckpointError, match="the run differs in: crops"):
+        open_session(replace(order, resume=True, recipe=DEFAULT), SCHEDULE)
+    open_session(Order(expert, tmp_path / "next", start_from=order.out, **seen), SCHEDULE).finish()
+    assert FIELD not in json.loads((tmp_path / "next" / "config.json").read_text())

@@ -8,6 +8,8 @@ import pytest
 
 from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.explainer import sightings_file
+from iad_unify.explainer.crop import AREAS_PX, CropRule
+from iad_unify.explainer.looking import frames
 from iad_unify.explainer.sightings import MIN_AREA_PX, Spotter, cropped, drawn, gather
 from iad_unify.geometry import geometry_of_mask
 from iad_unify.masks import decode
@@ -79,6 +81,20 @@ def test_a_file_gives_back_what_was_written_under_its_key_only(seen, tmp_path):
     assert sightings_file.read(path, "other key") is None
     path.write_bytes(path.read_bytes()[:100])
     assert sightings_file.read(path, "key") is None
+
+
+def test_the_frames_of_sightings_are_drawn_again_small_and_kept(tmp_path):
+    rule = CropRule(*AREAS_PX["tiny"])
+    found = frames(rule, "train", 0, 10, tmp_path)
+    whole = [drawn("train", 0, index).image for index in range(10)]
+    assert len({picture.shape for picture in found}) > 1
+    for picture, drawing in zip(found, whole, strict=True):
+        assert np.array_equal(picture, rule.fitted(drawing))
+    told = []
+    again = frames(rule, "train", 0, 10, tmp_path, lambda *stage: told.append(stage))
+    assert not told
+    assert all(np.array_equal(one, other) for one, other in zip(again, found, strict=True))
+    assert sightings_file.read_pictures(tmp_path / "frames-train.npz", "other key") is None
 
 
 def test_a_cut_never_meets_a_defect():

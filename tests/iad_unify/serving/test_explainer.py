@@ -1,5 +1,6 @@
 """The explainer as a service: the catalog's tensors in, streamed text and hidden states out."""
 
+import json
 import shutil
 
 import numpy as np
@@ -8,7 +9,9 @@ import torch
 
 from iad_unify.catalog import APPEARANCE_ROWS, EXPLAINER
 from iad_unify.checkpoint import CheckpointError, UntrainedHead, model_version
+from iad_unify.explainer.crop import AREAS_PX, FIELD
 from iad_unify.explainer.storage import load, save, write_random_checkpoint
+from iad_unify.serving import questions
 from iad_unify.serving.explainer import MAX_BATCH, ExplainerService
 from iad_unify.serving.questions import parse
 
@@ -43,7 +46,7 @@ def run(service, requests, cancelled=lambda index: False):
 
 
 def test_it_reads_exactly_the_tensors_of_the_catalog(service):
-    optional = {"CHOICES", "REFERENCE_APPEARANCE", "DEADLINE", "CONFIRMED"}
+    optional = {"CHOICES", "REFERENCE_APPEARANCE", "DEADLINE", "CONFIRMED", "CROP"}
     assert {*request(), *optional} == {tensor.name for tensor in EXPLAINER.inputs}
     (messages,) = run(service, [request()])
     assert messages[-1][1]
@@ -120,6 +123,10 @@ def test_a_request_cancelled_before_the_start_gets_only_its_end(service):
         ({"CONFIRMED": np.array([b"a" * 257], dtype=object)}, "of up to 256 bytes"),
         ({"DEADLINE": np.array([0], np.int32)}, r"DEADLINE is \[0\]"),
         ({"CHOICES": np.array([b""], dtype=object)}, "of 1 to 1024 bytes"),
+        ({"CROP": np.zeros((8, 8), np.uint8)}, r"CROP has shape \[8, 8\] of uint8"),
+        ({"CROP": np.zeros((8, 8, 3), np.float32)}, "of float32"),
+        ({"CROP": np.zeros((0, 8, 3), np.uint8)}, "sides of 1 to 2048"),
+        ({"CROP": np.zeros((8, 2049, 3), np.uint8)}, "sides of 1 to 2048"),
     ],
 )
 def test_a_bad_tensor_is_named_and_nothing_is_emitted(service, change, message):
@@ -127,6 +134,42 @@ def test_a_bad_tensor_is_named_and_nothing_is_emitted(service, change, message):
     with pytest.raises(ValueError, match=message):
         service.generate([request(), request() | change], lambda *m: emitted.append(m))
     assert emitted == []
+
+
+@pytest.fixture(scope="module")
+def seeing(checkpoint, tmp_path_factory):
+    """The same weights, said to be trained with crops."""
+    folder = tmp_path_factory.mktemp("seeing") / "explainer"
+    shutil.copytree(checkpoint, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {FIELD: list(AREAS_PX["tiny"])}))
+    return ExplainerService(folder)
+
+
+def logits_of(service, requests):
+    """Of the first new token."""
+    asked = [parse(one, (APPEARANCE_ROWS, 64))[0] for one in requests]
+    with torch.no_grad():
+        return service._model(**service._writer.batch(asked).arguments()).logits[:, -1]
+
+
+def test_a_crop_is_shown_to_a_model_that_was_trained_with_crops(seeing):
+    dark, light = (request() | {"CROP": np.full((90, 120, 3), tone, np.uint8)} for tone in (0, 250))
+    plain, *shown = logits_of(seeing, [request(), dark, light])
+    assert not any(torch.allclose(one, plain, atol=1e-4) for one in shown)
+    assert not torch.allclose(*shown, atol=1e-4)
+    messages = run(seeing, [request(), dark, request(3), light])
+    assert [row[-1][1] for row in messages] == [True] * 4
+    assert messages[1] == run(seeing, [dark])[0]
+
+
+def test_a_crop_is_ignored_with_a_word_by_a_model_that_was_not(service, caplog):
+    shown = request() | {"CROP": np.zeros((90, 120, 3), np.uint8)}
+    assert torch.equal(logits_of(service, [shown]), logits_of(service, [request()]))
+    questions._warn.cache_clear()
+    for _ in range(2):
+        assert run(service, [shown]) == run(service, [request()])
+    assert caplog.messages == ["CROP is ignored: the explainer was not trained with crops"]
 
 
 def test_hidden_states_do_not_depend_on_padding(service):

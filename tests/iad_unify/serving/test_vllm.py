@@ -117,7 +117,8 @@ def request(regions: int, text: str = "Where is it?", tokens: int = 12) -> dict[
 
 def test_it_says_what_the_explainer_says(checkpoint: Path, exported: Path, server: tuple[str, Continues]) -> None:
     url, continues = server
-    asked = [request(1), request(3, "How many are there?"), request(0, "Is it good?")]
+    shown = {"CROP": np.zeros((64, 64, 3), np.uint8)}  # ignored by both
+    asked = [request(1), request(3, "How many are there?"), request(0, "Is it good?") | shown]
     spoken: dict[str, list[list[tuple[str, bool]]]] = {}
     for name, service in (
         ("own", ExplainerService(checkpoint)),

@@ -9,7 +9,7 @@ import pytest
 from iad_unify.catalog import EXPERT_SIZE
 from iad_unify.geometry import Letterbox
 from inspectd.errors import Rejected
-from inspectd.frames.decode import decode_full, decode_image, media_type_of, picture_size
+from inspectd.frames.decode import decode_full, decode_image, decode_small, media_type_of, picture_size
 
 MANY = 50_000_000
 
@@ -40,6 +40,16 @@ def test_colours_are_red_green_blue() -> None:
     red[..., 2] = 255  # OpenCV's order is blue, green, red
     assert decode_image(_encode(red, ".png"), MANY).pixels[5, 5].tolist() == [255, 0, 0]
     assert decode_full(_encode(red, ".png"), MANY)[5, 5].tolist() == [255, 0, 0]
+
+
+def test_a_small_copy_keeps_its_shape_and_a_small_picture_its_pixels() -> None:
+    pixels = np.zeros((400, 1000, 3), np.uint8)
+    pixels[:, 500:] = 255
+    for suffix in (".png", ".jpg"):
+        small = decode_small(_encode(pixels, suffix), MANY, 250)
+        assert small.shape == (100, 250, 3)
+        assert (small[:, :120].max(), small[:, 130:].min()) == (0, 255)
+    assert np.array_equal(decode_small(_encode(pixels, ".png"), MANY, 1000), pixels)
 
 
 def test_a_large_jpeg_at_reduced_scale_looks_like_the_full_one() -> None:

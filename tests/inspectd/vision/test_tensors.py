@@ -82,12 +82,14 @@ def test_the_inputs_follow_the_catalog() -> None:
     check_against(catalog.REGION_EXPERT, everything, batch=True)
     assert "DESCRIBE_REFERENCE" not in expert_inputs([blank_image()])
     compared = replace(tokens, reference=tokens.appearance)
-    held = Question("what is it?", compared, choices=("Ein Kratzer.", "伤"), confirmed=("hole", "", "dent,hole"))
+    frame = np.zeros((20, 30, 3), np.uint8)[:, ::-1]
+    choices, confirmed = ("Ein Kratzer.", "伤"), ("hole", "", "dent,hole")
+    held = Question("what is it?", compared, choices=choices, confirmed=confirmed, crop=frame)
     check_against(catalog.EXPLAINER, explainer_inputs(held, 1.5), batch=False)
     assert explainer_inputs(held)["CHOICES"][1].decode() == "伤"
     assert explainer_inputs(held)["CONFIRMED"].tolist() == [b"hole", b"", b"dent,hole"]
     bare = explainer_inputs(Question("what is it?", tokens, confirmed=("", "", "")))
-    assert not {"CHOICES", "CONFIRMED", "DEADLINE", "REFERENCE_APPEARANCE"} & set(bare)
+    assert not {"CHOICES", "CONFIRMED", "CROP", "DEADLINE", "REFERENCE_APPEARANCE"} & set(bare)
     edit = Edit(np.zeros((5, 7, 3), np.uint8), np.ones((5, 7), bool), "hole", tokens, seed=2)
     check_against(catalog.DEFECT_EDITOR, editor_inputs(edit), batch=False)
 
