@@ -10,7 +10,7 @@ from iad_unify.region_expert import closeup, pooling
 from iad_unify.region_expert.config import ExpertConfig
 from iad_unify.region_expert.described import Frame
 from iad_unify.region_expert.export.cutting import cut
-from iad_unify.region_expert.export.delegating import Delegating
+from iad_unify.region_expert.export.delegating import Delegating, with_cuts
 from iad_unify.region_expert.export.runtimes import TorchNetwork
 from iad_unify.region_expert.model import RegionExpert
 
@@ -76,3 +76,15 @@ def test_an_expert_that_delegates_describes_regions_as_the_one_it_was_made_from(
     for ours, theirs in zip(expected, found, strict=True):
         assert ours.dtype == theirs.dtype
         np.testing.assert_allclose(theirs.astype(np.float32), ours.astype(np.float32), atol=2e-3, rtol=2e-3)
+
+
+def test_with_cuts_the_maps_and_regions_are_those_of_the_model() -> None:
+    torch.manual_seed(0)
+    expert = RegionExpert(ExpertConfig(widths=(8, 16, 16, 16), token_dim=16, template=True)).eval()
+    quick = with_cuts(expert)
+    squares = np.random.default_rng(3).integers(0, 256, (2, SIDE, SIDE, 3), dtype=np.uint8)
+    ours, theirs = (one.look(squares[:1], squares[1:]) for one in (expert, quick))
+    torch.testing.assert_close(theirs.logits, ours.logits)
+    shown = Frame(squares[0], Letterbox.fit(SIDE, SIDE, SIDE), ours.features, squares[1])
+    expected, found = (one.describe_frame(shown, masks()) for one in (expert, quick))
+    np.testing.assert_allclose(found.type_logits, expected.type_logits, atol=2e-3, rtol=2e-3)
