@@ -43,8 +43,9 @@ def writer(parts: tuple[RegionQwen, PreTrainedTokenizerBase]) -> PromptWriter:
     return PromptWriter(parts[1])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def ask() -> Callable[..., Question]:
+    """Questions with random regions, the same in every order of the tests."""
     random = np.random.default_rng(3)
 
     def question(text: str, regions: int) -> Question:

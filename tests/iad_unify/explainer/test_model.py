@@ -135,7 +135,7 @@ def sees(parts):
     return PromptWriter(parts[1], Reads(crops=CropRule(*AREAS_PX["tiny"])))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def mixed(ask):
     """Questions with and without a crop, of several lengths and shapes."""
     random = np.random.default_rng(8)
