@@ -28,6 +28,8 @@ LEAST_PROPOSAL_SHARE = 0.65
 _LEVELS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99)
 _GAPS = (9, 15, 21)
 _BOXED_PICTURES, _MOST_REGIONS = 60, 64
+#: F1 that a lower threshold may cost.
+_SLACK = 0.005
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,11 @@ def template_of(labelled: Labelled) -> NDArray[np.uint8] | None:
 
 
 def _best_boxes(model: RegionExpert, held_out: Sequence[Held]) -> tuple[float, float, int]:
-    """The best F1 of typed boxes, and the threshold and the merge gap that give it."""
+    """The best F1 of typed boxes, the lowest threshold that comes near it, and the smallest merge gap with that one.
+
+    Held-out boards are often easy: many thresholds are as good as each other there, and on a harder board the lower one
+    still finds its defects. On one, 0.95 instead of 0.3 took the recall from 0.99 to 0.85.
+    """
     tried = list(product(_LEVELS, _GAPS))
     quick = with_cuts(model)
     hits, found, true = np.zeros(len(tried)), np.zeros(len(tried)), 0
@@ -92,8 +98,8 @@ def _best_boxes(model: RegionExpert, held_out: Sequence[Held]) -> tuple[float, f
             hits[index] += detections.match(seen.boxes, seen.type_logits.argmax(axis=1), boxes, kinds).sum()
             found[index] += len(seen.boxes)
     f1 = 2 * hits / np.maximum(found + true, 1)
-    best = int(f1.argmax())
-    return float(f1[best]), *tried[best]
+    chosen = int(np.flatnonzero(f1 >= f1.max() - _SLACK)[0])
+    return float(f1[chosen]), *tried[chosen]
 
 
 def _truth(labelled: Labelled, letterbox: Letterbox) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
