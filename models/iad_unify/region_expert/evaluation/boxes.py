@@ -118,6 +118,24 @@ def f1_max(matched: Matched, weights: Numbers | None = None) -> tuple[float, flo
     return float(f1[best]), float(matched.scores[best])
 
 
+def f1_middle(matched: Matched, slack: float = 0.005) -> float:
+    """The middle of the thresholds around the best one whose F1 is no more than `slack` below it; nan where there is none.
+
+    On easy pictures F1 is level over a wide range of thresholds and then falls off a cliff, and the best one lies anywhere
+    on it, often at the edge; on other pictures the cliff is elsewhere.
+    """
+    own, truths = _weighed(matched, None)
+    if not truths > 0 or not matched.scores.size:
+        return float("nan")
+    last = np.flatnonzero(np.append(np.diff(matched.scores) != 0, True))
+    f1 = (2 * np.cumsum(own * matched.right) / (np.cumsum(own) + truths))[last]
+    best, near = int(f1.argmax()), f1 >= f1.max() - slack
+    before, behind = np.flatnonzero(~near[:best]), np.flatnonzero(~near[best:])
+    first = int(before[-1]) + 1 if before.size else 0
+    end = best + int(behind[0]) - 1 if behind.size else len(f1) - 1
+    return float(matched.scores[last[first]] + matched.scores[last[end]]) / 2
+
+
 def _weighed(matched: Matched, weights: Numbers | None) -> tuple[Numbers, float]:
     """The weight of each detection, and of all truths together."""
     if weights is None:

@@ -20,7 +20,7 @@ def of_card(card: Card, folder: object) -> Levels:
 
 
 def choose(seen: Sequence[Seen], fallback: Levels, source: str) -> Levels:
-    """The best on these pictures: `metrics.decision_threshold`, pooled pixel IoU, F of the boxes.
+    """The best on these pictures: `metrics.decision_threshold`, pooled pixel IoU, `boxes.f1_middle`.
 
     What the pictures cannot tell (no good or no defective one, no true pixel, no box) stays as in `fallback`.
     """
@@ -32,7 +32,7 @@ def choose(seen: Sequence[Seen], fallback: Levels, source: str) -> Levels:
     if points.positives:
         pixel = metrics.iou_best(points)
     if any(one.boxes for one in seen):
-        best = boxes.f1_max(boxes.match([(one.found, one.boxes) for one in seen], detections.LEAST_IOU))[1]
-        if np.isfinite(best):
-            return Levels(decision, pixel, best, source)
+        middle = boxes.f1_middle(boxes.match([(one.found, one.boxes) for one in seen], detections.LEAST_IOU))
+        if np.isfinite(middle):
+            return Levels(decision, pixel, middle, source)
     return Levels(decision, pixel, box, source, fallback.box_of_region)

@@ -101,3 +101,19 @@ def test_without_truths_there_is_no_figure_and_without_detections_it_is_nought()
     for figure in (boxes.pooled_ap, boxes.mean_ap, lambda m: boxes.f1_at(m, 0.5), lambda m: boxes.f1_max(m)[0]):
         assert np.isnan(figure(nothing))
         assert figure(silent) == 0
+
+
+def test_of_equally_good_thresholds_the_middle_one_is_chosen() -> None:
+    """All are found from 0.5 down, and near 0.2 there are a few wrong ones that cost next to nothing."""
+    truths = [Box(30 * index, 0, 30 * index + 10, 10, "open") for index in range(200)]
+    found = [_at(30 * index, 0.9 - 0.4 * index / 199) for index in range(200)]
+    matched = boxes.match([(found, truths)], LEAST_IOU)
+    middle = boxes.f1_middle(matched)
+    assert boxes.f1_max(matched)[1] == pytest.approx(0.5)
+    assert 0.5 < middle < 0.51
+    wrong = [_at(7000 + 30 * index, 0.2 - index * 1e-3) for index in range(3)]
+    wide = boxes.match([([*found, *wrong], truths)], LEAST_IOU)
+    assert boxes.f1_max(wide)[1] == pytest.approx(0.5)
+    assert boxes.f1_middle(wide) < middle - 0.1
+    assert np.isnan(boxes.f1_middle(boxes.match([(found, ())], LEAST_IOU)))
+    assert np.isnan(boxes.f1_middle(boxes.match([((), truths)], LEAST_IOU)))
