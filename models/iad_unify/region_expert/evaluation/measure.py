@@ -62,13 +62,12 @@ def evaluate(order: Order, console: Console) -> dict[str, Any]:
     tiling.tiles(square, expert.config.size)  # refuses before any picture is read
     if order.device == "auto" and torch.cuda.is_available():
         expert.to("cuda")
-    expert = with_cuts(expert)
     card = read_card(order.checkpoint)
     at = cold_start.LEVELS if order.cold_start else levels.of_card(card, order.checkpoint)
     found = _subjects(order)
     compare = cold_start.prepare(order.cold_start, expert, found, square) if order.cold_start else None
     # proposed from the threshold that a card has for it, before any is chosen
-    look_at = partial(look, expert, proposal=at.pixel, square=square, compare=compare)
+    look_at = partial(look, with_cuts(expert), proposal=at.pixel, square=square, compare=compare)
     if found.chosen_on:
         held = _look_all(look_at, found.chosen_on, at, "choosing thresholds", console)
         at = levels.choose(held, at, f"the {order.thresholds} part")
