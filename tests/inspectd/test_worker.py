@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.line import BAD, GOOD, Line, open_line
@@ -118,11 +119,11 @@ async def test_a_frame_that_breaks_the_model_three_times_is_poison_and_the_other
     async with open_line(tmp_path) as line:
         tries, find = [], line.expert.find_regions
 
-        async def break_on_bad(image: Image, proposal: float = 0.0, reference: str = "") -> Findings:
+        async def break_on_bad(image: Image, *asked: Any, **wishes: Any) -> Findings:
             if image.pixels.max() > 200:
                 tries.append(1)
                 raise ModelFailed("tensor of the wrong shape")
-            return await find(image, proposal, reference)
+            return await find(image, *asked, **wishes)
 
         monkeypatch.setattr(line.expert, "find_regions", break_on_bad)
         source, verdicts = ListSource([record(1, BAD), record(2, GOOD)]), []

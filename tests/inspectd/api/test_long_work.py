@@ -118,7 +118,7 @@ async def test_a_bad_picture_ends_the_calibration_with_its_number(client: Client
 async def test_a_calibration_can_be_cancelled_and_forgotten(
     line: Line, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def forever(*_: Any) -> Any:
+    async def forever(*_: Any, **__: Any) -> Any:
         await asyncio.sleep(3600)
 
     monkeypatch.setattr(line.expert, "find_regions", forever)
