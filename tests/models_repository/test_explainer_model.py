@@ -45,6 +45,7 @@ class Service:
     """A model that answers with the question when the gate is open."""
 
     gate = threading.Event()
+    entered = threading.Event()
     model_version = "v1"
 
     def __init__(self, *args: Any) -> None:
@@ -53,6 +54,7 @@ class Service:
     def generate(self, requests: Any, emit: Any, cancelled: Any = None) -> None:
         if len(requests) == 2 and requests[0] is requests[1]:
             return  # the warm-up
+        self.entered.set()
         self.gate.wait(10)
         for index, request in enumerate(requests):
             text = request["QUESTION"][0].decode()
@@ -88,6 +90,7 @@ def model(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     spec.loader.exec_module(module)
     monkeypatch.setattr(module, "ExplainerService", Service)
     monkeypatch.setattr(Service, "gate", threading.Event())
+    monkeypatch.setattr(Service, "entered", threading.Event())
     (tmp_path / "config.json").write_text(json.dumps({"region_rows": 2, "region_dim": 4}))
     parameters = {"checkpoint": str(tmp_path), "max_queue_size": "2", "batch_size": "4"}
     config = {"parameters": {name: {"string_value": value} for name, value in parameters.items()}}
@@ -135,6 +138,7 @@ def test_a_question_beyond_the_bound_is_refused_at_once_and_the_others_are_answe
 def test_a_question_past_its_deadline_is_told_so_and_counts_as_no_failure(model: Any) -> None:
     busy, late = Request("first?"), Request("late?", deadline_ms=1)
     model.execute([busy])
+    assert Service.entered.wait(10)  # so that the other waits for the next batch
     model.execute([late])
     time.sleep(0.01)
     Service.gate.set()
