@@ -3,7 +3,7 @@
 Files lie in the folder that is named, with a key that tells whether they still fit. Knows no questions.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -96,15 +96,7 @@ def frames(
 ) -> Frames:
     """The drawings of `sightings` at the size that a vision tower sees them, kept likewise."""
     key = f"{SIGHTINGS_FORMAT}/{rule}/{split}/{seed}/{count}"
-    path = keep / f"frames-{split}.npz"
-    found = sightings_file.read_pictures(path, key)
-    if found is None:
-        found = []
-        for index in range(count):
-            found.append(rule.fitted(drawn(split, seed, index).image))
-            report("frames", index + 1, count)
-        sightings_file.write_pictures(path, key, found)
-    return found
+    return _fitted(rule, (drawn(split, seed, index).image for index in range(count)), count, keep, split, key, report)
 
 
 def collected_frames(
@@ -113,12 +105,27 @@ def collected_frames(
     """The pictures of `collected` at that size, kept likewise; raises DataError."""
     samples = data.samples()
     key = f"{SIGHTINGS_FORMAT}/{rule}/{data.key(samples)}"
-    path = keep / "frames-train.npz"
+    those = covered(samples, data.folds)
+    read = (pictures.read_rgb(sample.image) for sample in those)
+    return _fitted(rule, read, len(those), keep, "train", key, report)
+
+
+def _fitted(
+    rule: CropRule,
+    shown: Iterable[NDArray[np.uint8]],
+    count: int,
+    keep: Path,
+    split: str,
+    key: str,
+    report: Report,
+) -> Frames:
+    """Pictures at the tower's size, from the file that keeps them or out of `shown`, which is else not asked."""
+    path = keep / f"frames-{split}.npz"
     found = sightings_file.read_pictures(path, key)
     if found is None:
-        found, those = [], covered(samples, data.folds)
-        for done, sample in enumerate(those, start=1):
-            found.append(rule.fitted(pictures.read_rgb(sample.image)))
-            report("frames", done, len(those))
+        found = []
+        for done, picture in enumerate(shown, start=1):
+            found.append(rule.fitted(picture))
+            report("frames", done, count)
         sightings_file.write_pictures(path, key, found)
     return found

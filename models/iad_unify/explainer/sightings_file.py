@@ -6,6 +6,7 @@ What few runs need lies in files beside it: the looks of whole pictures, and the
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,12 +40,8 @@ def write(path: Path, key: str, sightings: Sequence[Sighting]) -> None:
 
 def read(path: Path, key: str) -> list[Sighting] | None:
     """The sightings, or None when there is no such file, it was made with another key, or it is damaged."""
-    try:
-        with path.open("rb") as handle, np.load(handle) as file:
-            arrays = dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        return None
-    if str(arrays["key"]) != key:
+    arrays = _arrays(path, key)
+    if arrays is None:
         return None
     ends = np.cumsum(arrays["counts"])
     described = "reference" in arrays and arrays["reference"].ndim > 1  # older files have none
@@ -78,12 +75,8 @@ def write_looks(path: Path, key: str, looks: NDArray[np.float16]) -> None:
 
 def read_looks(path: Path, key: str) -> NDArray[np.float16] | None:
     """The rows, or None in the cases of `read`."""
-    try:
-        with path.open("rb") as handle, np.load(handle) as file:
-            arrays = dict(file)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
-        return None
-    return arrays["looks"] if str(arrays["key"]) == key else None
+    arrays = _arrays(path, key)
+    return None if arrays is None else arrays["looks"]
 
 
 def write_pictures(path: Path, key: str, pictures: Sequence[NDArray[np.uint8]]) -> None:
@@ -100,13 +93,19 @@ def write_pictures(path: Path, key: str, pictures: Sequence[NDArray[np.uint8]]) 
 
 def read_pictures(path: Path, key: str) -> list[NDArray[np.uint8]] | None:
     """The pictures, or None in the cases of `read`."""
+    arrays = _arrays(path, key)
+    if arrays is None:
+        return None
+    sizes = arrays["sizes"].tolist()
+    parts = np.split(arrays["values"], np.cumsum([3 * height * width for height, width in sizes])[:-1])
+    return [part.reshape(height, width, 3) for part, (height, width) in zip(parts, sizes, strict=True)]
+
+
+def _arrays(path: Path, key: str) -> dict[str, NDArray[Any]] | None:
+    """All arrays of a file, or None when there is none, it was made with another key, or it is damaged."""
     try:
         with path.open("rb") as handle, np.load(handle) as file:
             arrays = dict(file)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile):
         return None
-    if str(arrays["key"]) != key:
-        return None
-    sizes = arrays["sizes"].tolist()
-    parts = np.split(arrays["values"], np.cumsum([3 * height * width for height, width in sizes])[:-1])
-    return [part.reshape(height, width, 3) for part, (height, width) in zip(parts, sizes, strict=True)]
+    return arrays if str(arrays["key"]) == key else None

@@ -109,13 +109,12 @@ def f1_at(matched: Matched, threshold: float, weights: Numbers | None = None) ->
 
 def f1_max(matched: Matched, weights: Numbers | None = None) -> tuple[float, float]:
     """The best F1 over all thresholds and the score that gives it; (nan, nan) without truths or detections."""
-    own, truths = _weighed(matched, weights)
+    truths = _weighed(matched, weights)[1]
     if not truths > 0 or not matched.scores.size:
         return (0.0 if truths > 0 else float("nan")), float("nan")
-    f1 = 2 * np.cumsum(own * matched.right) / (np.cumsum(own) + truths)
-    last = np.flatnonzero(np.append(np.diff(matched.scores) != 0, True))  # equal scores are kept or dropped together
-    best = last[int(f1[last].argmax())]
-    return float(f1[best]), float(matched.scores[best])
+    f1, thresholds = _f1_curve(matched, weights)
+    best = int(f1.argmax())
+    return float(f1[best]), float(thresholds[best])
 
 
 def f1_middle(matched: Matched, slack: float = 0.005) -> float:
@@ -124,16 +123,22 @@ def f1_middle(matched: Matched, slack: float = 0.005) -> float:
     On easy pictures F1 is level over a wide range of thresholds and then falls off a cliff, and the best one lies anywhere
     on it, often at the edge; on other pictures the cliff is elsewhere.
     """
-    own, truths = _weighed(matched, None)
-    if not truths > 0 or not matched.scores.size:
+    if not matched.true_picture.size or not matched.scores.size:
         return float("nan")
-    last = np.flatnonzero(np.append(np.diff(matched.scores) != 0, True))
-    f1 = (2 * np.cumsum(own * matched.right) / (np.cumsum(own) + truths))[last]
+    f1, thresholds = _f1_curve(matched, None)
     best, near = int(f1.argmax()), f1 >= f1.max() - slack
     before, behind = np.flatnonzero(~near[:best]), np.flatnonzero(~near[best:])
     first = int(before[-1]) + 1 if before.size else 0
     end = best + int(behind[0]) - 1 if behind.size else len(f1) - 1
-    return float(matched.scores[last[first]] + matched.scores[last[end]]) / 2
+    return float(thresholds[first] + thresholds[end]) / 2
+
+
+def _f1_curve(matched: Matched, weights: Numbers | None) -> tuple[Numbers, Numbers]:
+    """F1 at each threshold, and the thresholds, the highest first; there are truths and detections."""
+    own, truths = _weighed(matched, weights)
+    f1 = 2 * np.cumsum(own * matched.right) / (np.cumsum(own) + truths)
+    last = np.flatnonzero(np.append(np.diff(matched.scores) != 0, True))  # equal scores are kept or dropped together
+    return f1[last], matched.scores[last]
 
 
 def _weighed(matched: Matched, weights: Numbers | None) -> tuple[Numbers, float]:
