@@ -4,7 +4,9 @@ The chance in batch number i comes from the plan's seed and i, so a training tha
 has learnt. It knows no model and no loss.
 """
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,7 +65,7 @@ def batches(source: Source, course: Course, clock: Callable[[], float]) -> Gener
         while True:
             yield course.make(source, index, max(clock(), _by_steps(course, index)))
             index += 1
-    shared = torch.zeros(1).share_memory_()
+    shared = torch.zeros(2).share_memory_()  # the share of the training that is done; whether it is over
     loader: DataLoader[Any] = DataLoader(
         _Batches(source, course, shared),
         batch_size=None,
@@ -79,7 +81,17 @@ def batches(source: Source, course: Course, clock: Callable[[], float]) -> Gener
             shared[0] = clock()
             yield batch
     finally:
-        del running  # ends the processes
+        _end(running, shared)
+
+
+def _end(running: Iterator[Batch], shared: torch.Tensor) -> None:
+    """Let the processes finish by themselves, and take what they have made.
+
+    A process that is ended while a thread of it still sends a batch may abort: torch cannot be unwound from there.
+    """
+    shared[1] = 1
+    with suppress(RuntimeError):  # one that has died, as on Ctrl-C, sends nothing any more
+        deque(running, maxlen=0)
 
 
 def _by_steps(course: Course, index: int) -> float:
@@ -93,16 +105,19 @@ def _alone(worker: int) -> None:
 
 
 class _Batches(IterableDataset[Batch]):
-    """What one process makes: every n-th batch. `clock` is written by the training, as it cannot be asked from here."""
+    """What one process makes: every n-th batch, until the training is over.
 
-    def __init__(self, source: Source, course: Course, clock: torch.Tensor) -> None:
-        self._source, self._course, self._clock = source, course, clock
+    `shared` is written by the training, as it cannot be asked from here.
+    """
+
+    def __init__(self, source: Source, course: Course, shared: torch.Tensor) -> None:
+        self._source, self._course, self._shared = source, course, shared
 
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
         first, stride = (0, 1) if worker is None else (worker.id, worker.num_workers)
         index = self._course.start + first
-        while True:
-            share = max(float(self._clock[0]), _by_steps(self._course, index))
+        while not self._shared[1]:
+            share = max(float(self._shared[0]), _by_steps(self._course, index))
             yield self._course.make(self._source, index, share)
             index += stride

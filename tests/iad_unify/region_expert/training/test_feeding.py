@@ -1,5 +1,6 @@
 """Batches come in an order of their own, whoever makes them."""
 
+import multiprocessing
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import islice
@@ -57,3 +58,11 @@ def test_where_time_is_the_limit_the_clock_says_when_crops_end() -> None:
     supply = batches(Noise(), replace(COURSE, steps=None), lambda: 0.6)
     assert next(supply).pictures.shape[1] == 128
     supply.close()
+
+
+def test_processes_end_by_themselves_whatever_they_are_about_to_send() -> None:
+    supply = batches(Noise(), replace(COURSE, workers=2, batch=64, size=512, crop_share=0.0), lambda: 0.0)
+    next(supply)
+    making = multiprocessing.active_children()
+    supply.close()
+    assert [process.exitcode for process in making] == [0, 0]
