@@ -87,7 +87,7 @@ class RegionTokens:
 
     appearance: NDArray[np.float16]  # [N, K, D]
     geometry: NDArray[np.float32]  # [N, 5] cx, cy, w, h, area, normalised to the original frame
-    reference: NDArray[np.float16] | None = None  # [N, K, D] of the golden template at the same masks; None without one
+    reference: NDArray[np.float16] | None = None  # [N, K, D] of a good part at the same masks; None without one
 
     def __post_init__(self) -> None:
         if len(self.appearance) != len(self.geometry):

@@ -63,7 +63,7 @@ REGION_EXPERT = Model(
         # what the frame is also compared with: the id of a memory of good parts, of a golden template, or of both with a
         # plus between them; empty or left out: nothing
         Tensor("REFERENCE", "BYTES", (1,), optional=True),
-        # 1: REFERENCE_APPEARANCE is computed too, where REFERENCE names a golden template; 0 or left out: it is not
+        # 1: REFERENCE_APPEARANCE is computed too, where there is a REFERENCE; 0 or left out: it is not
         Tensor("DESCRIBE_REFERENCE", "INT32", (1,), optional=True),
     ),
     outputs=(
@@ -76,7 +76,8 @@ REGION_EXPERT = Model(
         Tensor("MASKS", "BYTES", (MAX_REGIONS,)),  # COCO RLE counts, original pixels; empty when padded
         Tensor("APPEARANCE", "FP16", (MAX_REGIONS, APPEARANCE_ROWS, -1)),
         Tensor("GEOMETRY", "FP32", (MAX_REGIONS, 5)),  # cx, cy, w, h, area, normalised to the original frame
-        # the APPEARANCE of the aligned golden template at the same masks; all of it is 0 where none is asked for or named
+        # the APPEARANCE of a good part at the same masks, the golden template, else the good part of the memory that is most
+        # like the frame, both aligned with it; all of it is 0 where none is asked for or named
         Tensor("REFERENCE_APPEARANCE", "FP16", (MAX_REGIONS, APPEARANCE_ROWS, -1)),
         Tensor("DEFAULTS", "FP32", (2,)),  # the card's decision threshold and proposal threshold
         # a region's likely types hold more than this probability together; negative: the card was not calibrated

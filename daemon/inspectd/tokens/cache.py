@@ -14,7 +14,7 @@ class TokenKey:
     model_version: str  # names a square larger than the expert's input too
     proposal: float  # proposal threshold
     reference_version: str = ""
-    describes_reference: bool = False  # whether the golden template's rows belong to the findings
+    describes_reference: bool = False  # whether a good part's rows belong to the findings
 
     def __str__(self) -> str:
         more = ":described" if self.describes_reference else ""

@@ -31,7 +31,7 @@ class RegionExpert(Protocol):
     ) -> Findings:
         """Regions above the proposal threshold (0: the card's own), compared with the reference of that id unless empty.
 
-        With `describe_reference` the tokens have reference rows where that names a golden template, at the cost of one more
+        With `describe_reference` the tokens have reference rows of a good part where there is a reference, at the cost of one more
         pass of the network for a frame with regions.
 
         Raises CalibrateAgain (the expert cannot use that reference), Unavailable (server away), Overloaded (queue full),

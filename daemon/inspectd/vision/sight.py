@@ -28,7 +28,7 @@ class Sight:
     """Looks at a picture once: the same bytes under the same model, square, proposal and reference come from the cache.
 
     `square_of` tells the side of the square that a camera's frames are brought to, pixels. With `describe_reference` findings
-    hold what the golden template looks like at their regions, where there is one.
+    hold what a good part looks like at their regions, where there is one.
     """
 
     def __init__(

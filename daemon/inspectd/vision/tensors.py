@@ -149,7 +149,7 @@ def picture_from_tensors(outputs: Tensors, edit: Edit) -> NDArray[np.uint8]:
 
 
 def _reference(outputs: Tensors, row: int, count: int) -> NDArray[np.float16] | None:
-    """The golden template's rows [count, K, D]; None where there are none, as in the answer of an expert that knows none."""
+    """A good part's rows [count, K, D]; None where there are none, as in the answer of an expert that knows none."""
     if not count or "REFERENCE_APPEARANCE" not in outputs or not outputs["REFERENCE_APPEARANCE"][row, :count].any():
         return None
     return np.array(outputs["REFERENCE_APPEARANCE"][row, :count], dtype=np.float16)

@@ -141,6 +141,9 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, help="Seed of drawings and questions.")] = 0,
     threads: ThreadsOption = 1,
     record: Annotated[bool, typer.Option("--record", help="Write the figures into the checkpoint's card.")] = False,
+    references: Annotated[
+        bool, typer.Option("--references", help="Show each drawing's golden template to an explainer trained for it.")
+    ] = False,
 ) -> None:
     """Measure what the explainer understands: generated text, parsed and compared, with 95 % intervals."""
     from rich.console import Console
@@ -151,9 +154,11 @@ def evaluate(
     name, _, split = data.partition(":")
     if name != "procedural" or split not in ("test", "validation"):
         raise typer.BadParameter("procedural:test or procedural:validation", param_hint="--data")
+    if record and references:
+        raise typer.BadParameter("a card tells how it does without references", param_hint="--record")
     limit_threads(threads)
     console = Console()
-    order = evaluation.Order(checkpoint, expert, out, split, pictures, resamples, seed, record)
+    order = evaluation.Order(checkpoint, expert, out, split, pictures, resamples, seed, record, references)
     try:
         with bar(console, "asking", 1.0) as advance:
             report = evaluation.evaluate(order, lambda share: advance(share, ""))

@@ -15,7 +15,7 @@ from iad_unify.explainer.sightings import Spotter
 from iad_unify.geometry import Letterbox
 from iad_unify.procedural import Drawing
 from iad_unify.region_expert.described import Frame
-from iad_unify.region_expert.inspection import describe, maps, template_frames
+from iad_unify.region_expert.inspection import describe, good_frames, maps
 
 #: How much brighter or darker a template is at most, as a share, and the deviation of its noise, grey levels.
 _LIGHT, _NOISE = 0.05, 2.0
@@ -32,7 +32,7 @@ class Comparing(Spotter):
         squares = [box.apply(one.image) for box, one in zip(boxes, drawings, strict=True)]
         templates = [box.apply(golden(one.clean)) for box, one in zip(boxes, drawings, strict=True)]
         raw, features = maps(self.model, np.stack(squares), np.stack(templates))
-        self._twins = template_frames(self.model, templates, boxes)
+        self._twins = good_frames(self.model, templates, boxes)
         return [
             (Frame(squares[row], box, features[row : row + 1], templates[row]), raw[row])
             for row, box in enumerate(boxes)

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from iad_unify.checkpoint import Card, Figure, model_version, read_card, write_card
-from iad_unify.explainer.config import MAX_PROMPT_REGIONS
+from iad_unify.checkpoint import Card, CheckpointError, Figure, model_version, read_card, write_card
+from iad_unify.explainer.config import MAX_PROMPT_REGIONS, takes_references
 from iad_unify.explainer.generation import answers_to_all
 from iad_unify.explainer.looking import sightings
 from iad_unify.explainer.prompt import Question
@@ -47,6 +47,9 @@ class Order:
     resamples: int = 1000
     seed: int = 0
     record: bool = False
+    references: bool = (
+        False  # each drawing beside its golden template, for a model that reads what a good part looks like
+    )
 
 
 @dataclass(slots=True)
@@ -79,9 +82,17 @@ class Tally:
 def evaluate(order: Order, report: Callable[[float], None] = lambda share: None) -> dict[str, Any]:
     """Ask, score, write the report (and with `record` the card). Raises CheckpointError."""
     model, tokenizer = load(order.checkpoint)
+    if order.references and not takes_references(model.config):
+        raise CheckpointError(order.checkpoint, "leave out --references", "it was trained without references")
     state = order.out.parent / "sightings"
     seen = sightings(
-        order.expert, order.split, order.seed, order.pictures, state, lambda stage, done, of: report(0.2 * done / of)
+        order.expert,
+        order.split,
+        order.seed,
+        order.pictures,
+        state,
+        lambda stage, done, of: report(0.2 * done / of),
+        compared=order.references,
     )
     card = read_card(order.expert)
     asked = [one for frame, sighting in enumerate(seen) for one in _questions(frame, sighting, order.seed, card)]
@@ -150,11 +161,12 @@ def _limited(regions: Regions, most: int = MAX_PROMPT_REGIONS) -> Regions:
         regions.type_logits[kept],
         regions.rles[kept],
         regions.drawn_types[kept],
+        None if regions.reference is None else regions.reference[kept],
     )
 
 
 def _asking(text: str, regions: Regions) -> Question:
-    return Question(text, regions.appearance, regions.geometry)
+    return Question(text, regions.appearance, regions.geometry, regions.reference)
 
 
 def _report(order: Order, asked: Sequence[Asked], seen: Sequence[Sighting]) -> dict[str, Any]:
@@ -221,7 +233,7 @@ def _figure(tally: Tally, resamples: int, rng: np.random.Generator) -> dict[str,
 def _command(order: Order) -> str:
     return (
         f"iad-unify evaluate understanding --checkpoint CKPT --expert EXPERT --data procedural:{order.split}"
-        f" --pictures {order.pictures} --seed {order.seed} --out REPORT"
+        f" --pictures {order.pictures} --seed {order.seed}{' --references' if order.references else ''} --out REPORT"
     )
 
 

@@ -20,14 +20,14 @@ from iad_unify.catalog import CALIBRATE_AGAIN
 from iad_unify.geometry import Letterbox
 from iad_unify.region_expert import patches, reference
 from iad_unify.region_expert.model import RegionExpert
-from iad_unify.region_expert.reference import LEAST_PICTURES, CalibrateAgain, Facts, Square
+from iad_unify.region_expert.reference import LEAST_PICTURES, CalibrateAgain, Facts, Square, Tensors
 from iad_unify.region_expert.template import TemplateDifference, align
 
 #: Sigma of the Gaussian over the difference of pixels, pixels of the square: less is noise, more hides pinholes.
 _SIGMA_PX = 1.0
 #: A patch is compared with those of the template up to so many cells away.
 _NEAR_CELLS = 1
-_KIND = reference.Kind("golden_template", "golden", "picture")
+_KIND = reference.Kind("golden_template", "golden")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +72,14 @@ class Golden:
         box = self.letterbox
         values = {"centre": self.centre, "spread": self.spread} | asdict(self.origin)
         values |= {"letterbox": [box.scale, box.pad_x, box.pad_y, box.width, box.height]}
-        picture = torch.from_numpy(np.ascontiguousarray(self.picture))
-        return reference.packed(_KIND, values, picture)
+        return reference.packed(_KIND, values, {"picture": torch.from_numpy(np.ascontiguousarray(self.picture))})
 
 
 def load(path: Path, model_version: str) -> Golden:
     """Read a template of the expert `model_version` (see `checkpoint.model_version`); raises CalibrateAgain."""
 
-    def made(values: Facts, picture: Tensor) -> Golden:
-        square = picture.numpy()
+    def made(values: Facts, tensors: Tensors) -> Golden:
+        square = tensors["picture"].numpy()
         if square.dtype != np.uint8 or square.ndim != 3:
             raise ValueError("another kind of file")
         letterbox = Letterbox.from_array(np.array(values.pop("letterbox"), np.float32), square.shape[0])

@@ -119,23 +119,28 @@ def describe(model: RegionExpert, frame: Frame, masks: Sequence[NDArray[np.bool_
     return model.describe_frame(frame, masks)
 
 
-def template_frames(
-    model: RegionExpert, templates: Sequence[NDArray[np.uint8]], letterboxes: Sequence[Letterbox]
+def good_frames(
+    model: RegionExpert,
+    squares: Sequence[NDArray[np.uint8]],
+    letterboxes: Sequence[Letterbox],
+    beside: Sequence[bool] | None = None,
 ) -> list[Frame]:
-    """Golden templates [S, S, 3], aligned with frames, as frames of their own: for `describe` at the masks of those.
+    """Good parts [S, S, 3], aligned with frames, as frames of their own: for `describe` at the masks of those.
 
-    An expert that compares sees each template beside itself, so that where frame and template are equal, their rows are.
-    This is one more pass of the network over every template. With the shipped expert in torch on one thread it takes,
-    with the description of one region, 33 processor ms in a square of 256 pixels and 45 with that of five, where inspecting
-    the frame takes 47; in a square of 512 pixels 290 with that of four, of 320.
+    Golden templates, or where `beside` is false good parts that stand in for one. An expert that compares sees a template
+    beside itself, so that where frame and template are equal, their rows are. This is one more pass of the network over each.
+    With the shipped expert in torch on one thread it takes, with the description of one region, 33 processor ms in a square of
+    256 pixels and 45 with that of five, where inspecting the frame takes 47; in a square of 512 pixels 290 with that of four,
+    of 320.
     """
-    if not templates:
+    if not squares:
         return []
-    squares = np.stack(templates)
-    features = _seen(model, squares, squares).features
+    known = [True] * len(squares) if beside is None else beside
+    templates = [square if own else None for square, own in zip(squares, known, strict=True)]
+    features = _seen(model, np.stack(squares), templates).features
     return [
-        Frame(square, letterbox, features[row : row + 1], square)
-        for row, (square, letterbox) in enumerate(zip(templates, letterboxes, strict=True))
+        Frame(square, letterbox, features[row : row + 1], template)
+        for row, (square, letterbox, template) in enumerate(zip(squares, letterboxes, templates, strict=True))
     ]
 
 

@@ -24,14 +24,15 @@ from iad_unify.catalog import CALIBRATE_AGAIN
 from iad_unify.geometry import Letterbox
 from iad_unify.region_expert import patches, reference, tiling
 from iad_unify.region_expert.coreset import k_centres, nearest_distance
+from iad_unify.region_expert.good_parts import Chosen, GoodPart
 from iad_unify.region_expert.model import RegionExpert
-from iad_unify.region_expert.reference import Facts, Square
+from iad_unify.region_expert.reference import Facts, Square, Tensors
 
 #: Patches that a memory keeps; see `build`.
 SIZE = 512
 #: The memory is chosen from at most this many patches, drawn at random: choosing 512 of them takes about a second.
 _CANDIDATES = 30_000
-_KIND = reference.Kind("normal_memory", "memory", "items")
+_KIND = reference.Kind("normal_memory", "memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +48,13 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The kept patches, and how far from them the most unusual patch of a good picture lies."""
+    """The kept patches, and how far from them the most unusual patch of a good picture lies; and a few of the pictures."""
 
     items: Tensor  # float32 [M, C], values of half precision
     centre: float  # the distance that scores 0.5
     spread: float  # the distance in which the log-odds change by 1
     origin: Origin
+    good_parts: tuple[GoodPart, ...] = ()  # see `good_parts.nearest`; files from before there were any hold none
 
     def score(self, seen: Tensor, letterbox: Letterbox) -> NDArray[np.float32]:
         """A map [S, S] in 0..1 of the patches `seen` [C, h, w] of one letterboxed frame or tile; 0 on the padding.
@@ -83,17 +85,28 @@ class Memory:
         return reference.write_whole(path, self._bytes())
 
     def _bytes(self) -> bytes:
-        values = {"centre": self.centre, "spread": self.spread} | asdict(self.origin)
-        return reference.packed(_KIND, values, self.items.half().cpu())
+        values: Facts = {"centre": self.centre, "spread": self.spread} | asdict(self.origin)
+        tensors = {"items": self.items.half().cpu()}
+        if self.good_parts:
+            values["letterboxes"] = [part.letterbox.as_array().tolist() for part in self.good_parts]
+            tensors["good_parts"] = torch.from_numpy(np.stack([part.square for part in self.good_parts]))
+        return reference.packed(_KIND, values, tensors)
 
 
 def load(path: Path, model_version: str) -> Memory:
     """Read a memory of the expert `model_version` (see `checkpoint.model_version`); raises CalibrateAgain."""
 
-    def made(values: Facts, items: Tensor) -> Memory:
+    def made(values: Facts, tensors: Tensors) -> Memory:
+        items = tensors["items"]
         if items.ndim != 2:
             raise ValueError("another kind of file")
-        return Memory(items.float(), float(values.pop("centre")), float(values.pop("spread")), Origin(**values))
+        squares = tensors["good_parts"].numpy() if "good_parts" in tensors else ()
+        good_parts = tuple(
+            GoodPart(square, Letterbox.from_array(np.array(box, np.float32), square.shape[0]))
+            for square, box in zip(squares, values.pop("letterboxes", ()), strict=True)
+        )
+        centre, spread = float(values.pop("centre")), float(values.pop("spread"))
+        return Memory(items.float(), centre, spread, Origin(**values), good_parts)
 
     found = reference.read(path, _KIND, made)
     reference.check_version(path, _KIND, found.origin.model_version, model_version)
@@ -129,17 +142,20 @@ def build(
 ) -> Memory:
     """The memory of good pictures: uint8 squares [W, W, 3], each with its letterbox; read once, in order.
 
-    At most `size` patches are kept. `flips` adds each picture mirrored both ways, for parts that lie in any direction.
+    At most `size` patches are kept, and a few of the pictures. `flips` adds each picture mirrored both ways, for parts that lie
+    in any direction.
     `owners` numbers the part that each picture shows; without it every picture shows a part of its own. The scale of
     the scores comes from the distances of each part to the patches of the others. All patches are held meanwhile, 0.2 MB
     a picture for the toy expert, 5 MB at a side of 1024. Same pictures, options and seed give the same memory. Raises
     ValueError for fewer than `reference.LEAST_PICTURES` parts, and for squares of different sides or smaller than the model's.
     """
     sides: set[int] = set()
+    chosen = Chosen()
     seen = []  # each [V, N, C]
     for square, letterbox in pictures:
         sides.add(letterbox.size)
         seen.append(_content(model, square, letterbox, flips))
+        chosen.offer(GoodPart(square, letterbox))
     numbers = list(range(len(seen))) if owners is None else list(owners)
     if len(numbers) != len(seen):
         raise ValueError(f"{len(numbers)} owners of {len(seen)} pictures")
@@ -158,7 +174,8 @@ def build(
         for views, number in zip(seen, numbers, strict=True)
     ]
     centre, spread = reference.scale(np.array(highest))
-    return Memory(items, centre, spread, Origin(model_version, sides.pop(), len(seen), flips, seed))
+    origin = Origin(model_version, sides.pop(), len(seen), flips, seed)
+    return Memory(items, centre, spread, origin, tuple(chosen.parts))
 
 
 def fuse(decoder_map: NDArray[np.float32], memory_map: NDArray[np.float32]) -> NDArray[np.float32]:

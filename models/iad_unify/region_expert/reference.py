@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -25,8 +25,9 @@ _MARGIN = 2.0
 _LEAST_SPREAD = 0.05
 
 Square = tuple[NDArray[np.uint8], Letterbox]
-#: What a file says beside its tensor.
+#: What a file says beside its tensors.
 Facts = dict[str, Any]
+Tensors = dict[str, Tensor]
 Found = TypeVar("Found")
 
 
@@ -35,30 +36,33 @@ class CalibrateAgain(CheckpointError):
 
 
 class Kind(NamedTuple):
-    """A kind of reference: how its files name it, the entry of their metadata, and the tensor in them."""
+    """A kind of reference: how its files name it, and the entry of their metadata."""
 
     format: str
     entry: str
-    tensor: str
 
     def __str__(self) -> str:
         return self.format.replace("_", " ")
 
 
-def packed(kind: Kind, facts: Facts, tensor: Tensor) -> bytes:
-    """The safetensors file. One entry: safetensors writes several in any order, and equal references must be equal files."""
-    return to_bytes({kind.tensor: tensor}, {kind.entry: json.dumps({"format": kind.format} | facts, sort_keys=True)})
+def packed(kind: Kind, facts: Facts, tensors: Mapping[str, Tensor]) -> bytes:
+    """The safetensors file.
+
+    One entry of metadata: safetensors writes several in any order, and equal references must be equal files.
+    """
+    return to_bytes(dict(tensors), {kind.entry: json.dumps({"format": kind.format} | facts, sort_keys=True)})
 
 
-def read(path: Path, kind: Kind, made: Callable[[Facts, Tensor], Found]) -> Found:
+def read(path: Path, kind: Kind, made: Callable[[Facts, Tensors], Found]) -> Found:
     """What `made` makes of a file of `packed`; raises CalibrateAgain, also when it raises KeyError, TypeError, ValueError."""
     try:
         with safe_open(path, "pt") as file:
             facts = json.loads((file.metadata() or {})[kind.entry])
-            tensor = file.get_tensor(kind.tensor)
+            names = file.keys()
+            tensors = {name: file.get_tensor(name) for name in names}
         if facts.pop("format") != kind.format:
             raise ValueError("another kind of file")
-        return made(facts, tensor)
+        return made(facts, tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise CalibrateAgain(path, CALIBRATE_AGAIN, f"not a {kind} ({error})") from error
 

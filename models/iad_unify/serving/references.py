@@ -23,12 +23,13 @@ from iad_unify.geometry import Letterbox
 from iad_unify.region_expert import golden, memory
 from iad_unify.region_expert import model as expert
 from iad_unify.region_expert.golden import Golden
+from iad_unify.region_expert.good_parts import nearest
 from iad_unify.region_expert.memory import Memory, fuse
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.reference import CalibrateAgain
 
-#: References held at a time: a memory takes 0.2 MB with the toy expert, a template as much as its square; a line has fewer
-#: cameras on one server.
+#: References held at a time: a memory takes 0.2 MB with the toy expert and up to 4 MB of pictures, a template as much as its
+#: square; a line has fewer cameras on one server.
 MOST_HELD = 32
 _ID = r"[0-9a-f]{12}"
 
@@ -43,6 +44,13 @@ class Compared:
     maps: list[NDArray[np.float32] | None]  # [S, S] in 0..1
     #: By the number of their frame: the golden templates [S, S, 3], aligned with it, whether the expert takes them or not.
     aligned: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
+    memories: Mapping[int, Memory] = field(default_factory=dict)  # by the number of their frame
+
+    def good_part(self, row: int, picture: NDArray[np.uint8], letterbox: Letterbox) -> NDArray[np.uint8] | None:
+        """What a frame [S, S, 3] would be without a defect, aligned: its golden template, or the good part most like it."""
+        if row in self.aligned:
+            return self.aligned[row]
+        return nearest(self.memories[row].good_parts, picture, letterbox) if row in self.memories else None
 
 
 class References:
@@ -84,7 +92,7 @@ class References:
         if aligned and self._model.config.template:
             if not self._takes_templates:
                 raise CalibrateAgain(names[0], CALIBRATE_AGAIN, "what runs the network takes no template")
-            return Compared([aligned.get(row) for row in range(len(names))], maps, aligned)
+            return Compared([aligned.get(row) for row in range(len(names))], maps, aligned, memories)
         if aligned:
             rows = list(aligned)
             boxes, shown = [letterboxes[row] for row in rows], np.stack(list(aligned.values()))
@@ -92,7 +100,7 @@ class References:
             for row, distance in zip(rows, apart, strict=True):
                 one, other = templates[row].score(distance), maps[row]
                 maps[row] = one if other is None else fuse(other, one)
-        return Compared([None] * len(names), maps, aligned)
+        return Compared([None] * len(names), maps, aligned, memories)
 
     def _find(self, name: str, side: int) -> list[Memory | Golden]:
         """The references that a frame names, of one kind each."""

@@ -17,7 +17,7 @@ from iad_unify.region_expert import model as expert
 from iad_unify.region_expert.config import HEADS
 from iad_unify.region_expert.export.delegating import Delegating
 from iad_unify.region_expert.export.runtimes import AUTO, RUNTIMES, TENSORRT, TORCH, found_runtime, open_network
-from iad_unify.region_expert.inspection import Inspected, describe, inspect, template_frames
+from iad_unify.region_expert.inspection import Inspected, describe, good_frames, inspect
 from iad_unify.serving.references import References, names_of
 
 Tensors = dict[str, NDArray[np.generic]]
@@ -93,8 +93,8 @@ class RegionExpertService:
         """Inputs and outputs as in `catalog.REGION_EXPERT`, each with a leading batch dimension.
 
         TYPE_LOGITS rows past COUNT are 0. A frame's answer does not depend on the others in its batch, up to the
-        rounding of the convolutions. DESCRIBE_REFERENCE costs one more pass for frames with regions that name a template, see
-        `template_frames`. Raises ValueError on tensors of another shape, squares smaller than the expert's
+        rounding of the convolutions. DESCRIBE_REFERENCE costs one more pass for frames with regions that name a reference, see
+        `good_frames`. Raises ValueError on tensors of another shape, squares smaller than the expert's
         input or a damaged letterbox, CalibrateAgain (a CheckpointError) on a REFERENCE that cannot be used.
         """
         images, thresholds, letterboxes = _checked(batch)
@@ -109,13 +109,19 @@ class RegionExpertService:
             compared.templates,
             reference_maps=compared.maps,
         )
-        rows = [row for row in compared.aligned if wanted[row] and found[row].proposals]
-        templates = template_frames(
-            self.model, [compared.aligned[row] for row in rows], [letterboxes[row] for row in rows]
+        rows = [row for row, one in enumerate(found) if wanted[row] and one.proposals]
+        good = {
+            row: part for row in rows if (part := compared.good_part(row, images[row], letterboxes[row])) is not None
+        }
+        frames = good_frames(
+            self.model,
+            list(good.values()),
+            [letterboxes[row] for row in good],
+            [row in compared.aligned for row in good],
         )
         described = {
-            row: describe(self.model, template, [proposal.square for proposal in found[row].proposals]).appearance
-            for row, template in zip(rows, templates, strict=True)
+            row: describe(self.model, frame, [proposal.square for proposal in found[row].proposals]).appearance
+            for row, frame in zip(good, frames, strict=True)
         }
         return self._packed(found, letterboxes, described)
 

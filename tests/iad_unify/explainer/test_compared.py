@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from iad_unify.checkpoint import model_version
+from iad_unify.checkpoint import CheckpointError, model_version
 from iad_unify.data.samples import DataError
-from iad_unify.explainer import sightings_file
+from iad_unify.explainer import evaluation, sightings_file
 from iad_unify.explainer.collected import Pictures
 from iad_unify.explainer.compared import Comparing, golden
 from iad_unify.explainer.config import takes_references
@@ -108,8 +108,14 @@ def test_a_run_with_references_serves_goes_on_and_starts_like_one_without(expert
     again = open_session(replace(order, resume=True), replace(SCHEDULE, steps=3))
     again.trainer.run(lambda *told: None, again.checkpoint)
     assert again.trainer.done.steps == 3
-    further = replace(order, out=tmp_path / "further", start_from=tmp_path / "without")
+    asked = evaluation.Order(order.out, expert, tmp_path / "report.json", pictures=8, resamples=20, references=True)
+    report = evaluation.evaluate(asked)
+    assert "--references" in report["command"]
+    assert report["figures"].keys() == evaluation.evaluate(replace(asked, references=False))["figures"].keys()
     plain.finish()
+    with pytest.raises(CheckpointError, match="trained without references"):
+        evaluation.evaluate(replace(asked, checkpoint=tmp_path / "without"))
+    further = replace(order, out=tmp_path / "further", start_from=tmp_path / "without")
     assert takes_references(open_session(further, SCHEDULE).model.config)
 
 

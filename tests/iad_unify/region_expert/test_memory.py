@@ -98,6 +98,16 @@ def test_a_loaded_memory_scores_as_before(kept: Memory, expert: RegionExpert, tm
     assert [path.name for path in tmp_path.iterdir()] == ["memory.safetensors"]
 
 
+def test_a_loaded_memory_knows_the_good_parts_and_one_from_before_knows_none(kept: Memory, tmp_path: Path) -> None:
+    kept.save(tmp_path / "new")
+    for one, own in zip(memory.load(tmp_path / "new", "abc").good_parts, kept.good_parts, strict=True):
+        np.testing.assert_array_equal(one.square, own.square)
+        assert one.letterbox == own.letterbox == TALL
+    assert len(kept.good_parts) == 8
+    replace(kept, good_parts=()).save(tmp_path / "old")
+    assert memory.load(tmp_path / "old", "abc").good_parts == ()
+
+
 def test_a_memory_of_another_model_is_refused_with_the_mend(kept: Memory, tmp_path: Path) -> None:
     kept.save(tmp_path / "memory")
     with pytest.raises(CalibrateAgain, match=r"a normal memory of model abc, and def is loaded; calibrate again"):

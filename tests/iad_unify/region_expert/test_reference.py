@@ -6,28 +6,27 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save as to_bytes
-from torch import Tensor
 
 from iad_unify.region_expert import reference
-from iad_unify.region_expert.reference import CalibrateAgain, Facts
+from iad_unify.region_expert.reference import CalibrateAgain, Facts, Tensors
 
-KIND = reference.Kind("paper_copy", "paper", "dots")
+KIND = reference.Kind("paper_copy", "paper")
 
 
 def written(folder: Path) -> Path:
     path = folder / "copy"
-    reference.write_whole(path, reference.packed(KIND, {"sheets": 3}, torch.arange(4)))
+    reference.write_whole(path, reference.packed(KIND, {"sheets": 3}, {"dots": torch.arange(4)}))
     return path
 
 
 def test_what_was_written_is_read_and_nothing_else_is_left(tmp_path: Path) -> None:
-    data = reference.packed(KIND, {"sheets": 3}, torch.arange(4))
+    data = reference.packed(KIND, {"sheets": 3}, {"dots": torch.arange(4)})
     name = reference.write_whole(tmp_path / "copy", data)
     assert name == reference.identity((tmp_path / "copy").read_bytes())
     assert [path.name for path in tmp_path.iterdir()] == ["copy"]
-    facts, dots = reference.read(tmp_path / "copy", KIND, lambda facts, tensor: (facts, tensor))
+    facts, tensors = reference.read(tmp_path / "copy", KIND, lambda facts, tensors: (facts, tensors))
     assert facts == {"sheets": 3}
-    assert dots.tolist() == [0, 1, 2, 3]
+    assert tensors["dots"].tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("damage", ["missing", "text", "cut", "without facts", "another kind"])
@@ -42,13 +41,15 @@ def test_a_damaged_file_is_refused_with_the_mend(tmp_path: Path, damage: str) ->
     elif damage == "without facts":
         path.write_bytes(to_bytes({"dots": torch.zeros(2)}))
     else:
-        path.write_bytes(reference.packed(KIND._replace(format="carbon_copy"), {"sheets": 3}, torch.arange(4)))
+        path.write_bytes(
+            reference.packed(KIND._replace(format="carbon_copy"), {"sheets": 3}, {"dots": torch.arange(4)})
+        )
     with pytest.raises(CalibrateAgain, match=r"copy: not a paper copy .*; calibrate again with good parts"):
-        reference.read(path, KIND, lambda facts, tensor: facts)
+        reference.read(path, KIND, lambda facts, tensors: facts)
 
 
 def test_what_its_maker_refuses_is_refused_with_the_mend(tmp_path: Path) -> None:
-    def made(facts: Facts, dots: Tensor) -> Facts:
+    def made(facts: Facts, tensors: Tensors) -> Facts:
         raise ValueError("too few dots")
 
     with pytest.raises(CalibrateAgain, match=r"not a paper copy \(too few dots\); calibrate again"):

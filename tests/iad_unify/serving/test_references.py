@@ -311,6 +311,24 @@ def test_where_a_frame_is_its_template_their_rows_are_equal(
     np.testing.assert_allclose(*both, atol=2e-3)
 
 
+@pytest.mark.parametrize("branch", [False, True])
+def test_without_a_template_the_good_part_most_like_the_frame_stands_in(
+    branch: bool, checkpoint: Path, comparing: Path, tmp_path: Path
+) -> None:
+    folder = comparing if branch else checkpoint
+    name = built(folder, tmp_path, good_parts(0))
+    service = RegionExpertService(folder, references=tmp_path)
+    whole = square(1, letterbox=WHOLE)
+    frames = [(square(3), BOX, name), (square(100, spot=True), BOX, name), (whole, WHOLE, name)]
+    answer = service.infer(described(*frames, wanted=(1, 1, 1)))
+    assert (answer["COUNT"] > 0).all()
+    itself, other, of_another_size = answer["REFERENCE_APPEARANCE"].astype(np.float32)
+    np.testing.assert_allclose(itself, answer["APPEARANCE"][0].astype(np.float32), atol=2e-3)
+    assert other.any()
+    assert not np.allclose(other, answer["APPEARANCE"][1].astype(np.float32), atol=1e-2)
+    assert not of_another_size.any()
+
+
 def test_another_shape_of_what_is_wanted_is_refused(service: RegionExpertService) -> None:
     with pytest.raises(ValueError, match=r"DESCRIBE_REFERENCE is \[B, 1\]"):
         service.infer(asked((square(1), BOX, "")) | {"DESCRIBE_REFERENCE": np.ones(1, np.int32)})
