@@ -5,7 +5,7 @@ The sentences that `language.questions` keeps for tests are not among them; thei
 
 import numpy as np
 
-from iad_unify.language.questions import PARAPHRASES, QuestionKind
+from iad_unify.language.questions import DESCRIPTIONS, PARAPHRASES, QuestionKind
 
 #: Openings that change nothing; the empty one is the most frequent.
 OPENINGS = ("", "", "", "", "Please: ", "Tell me: ", "Operator asks: ", "Quick question: ", "Now: ", "Briefly: ")
@@ -89,6 +89,10 @@ MORE: dict[QuestionKind, tuple[str, ...]] = {
         "Estimate the size of {region}.",
         "How small or large is {region}?",
         "What dimensions does {region} have?",
+        "Is {region} extensive?",
+        "In which size class is {region}?",
+        "Give the size class of {region}.",
+        "How extensive do you judge {region} to be?",
     ),
     QuestionKind.COUNT: (
         "How many are there?",
@@ -116,6 +120,11 @@ MORE: dict[QuestionKind, tuple[str, ...]] = {
         "Has the part {nouns}?",
         "Does it show a {noun}?",
         "Would you call one of them a {noun}?",
+        "Would you say one of them is a {noun}?",
+        "Has this part a {noun}?",
+        "Does it have {nouns}?",
+        "Is anything here a {noun}?",
+        "Say whether there is a {noun}.",
         "Is one of the defects a {noun}?",
         "Was a {noun} found?",
         "Did you find {nouns}?",
@@ -135,6 +144,12 @@ MORE: dict[QuestionKind, tuple[str, ...]] = {
         "What is the outline of {region}?",
         "Describe the outline of {region}.",
         "How does the outline of {region} look?",
+        "Is {region} long?",
+        "Would you say that {region} is long, or is it round?",
+        "Which outline has {region}?",
+        "What is {region}: long, round or of no shape?",
+        "Is {region} compact?",
+        "Say what shape {region} is.",
     ),
     QuestionKind.REFER: (
         "And {region}?",
@@ -147,6 +162,9 @@ MORE: dict[QuestionKind, tuple[str, ...]] = {
         "Report {region}.",
         "What do you see at {region}?",
         "What can I see in {region}?",
+        "What about {region}, then?",
+        "Say what {region} is.",
+        "Do you know more about {region}?",
     ),
     QuestionKind.POINT: (
         "Which region has the {noun}?",
@@ -158,6 +176,11 @@ MORE: dict[QuestionKind, tuple[str, ...]] = {
         "In which of the regions do you see a {noun}?",
         "Which region holds the {noun}?",
         "Show the region with the {noun}.",
+        "Which region do you call a {noun}?",
+        "Which number is the {noun}?",
+        "In which one is the {noun}?",
+        "Tell me which region shows the {noun}.",
+        "Point at the {noun}.",
     ),
     QuestionKind.COMPARE: (
         "Compare with the reference.",
@@ -194,13 +217,71 @@ MORE: dict[QuestionKind, tuple[str, ...]] = {
         "What type is region {beyond}?",
         "Where does region {beyond} lie?",
         "What is the size of defect {beyond}?",
+        "Describe region {beyond}.",
+        "What about region {beyond}?",
+        "Is region {beyond} large?",
+        "Tell me about defect {beyond}.",
+        "In which corner does the {absent} lie?",
+        "Where can I find the {absent}?",
+        "What is the position of the {absent}?",
+        "Is the {absent} small, medium or large?",
+        "How heavy is it?",
+        "What is the part's weight?",
+        "Which of the workers did this?",
+        "Whom should I blame?",
+    ),
+}
+
+#: The same for descriptions in the other languages.
+MORE_DESCRIPTIONS: dict[str, tuple[str, ...]] = {
+    "ko": (
+        "무엇이 잘못되었습니까?",
+        "결함을 한 문장으로 설명하세요.",
+        "발견된 결함을 보고하세요.",
+        "이 부품은 왜 불량입니까?",
+        "무슨 결함인지 알려 주세요.",
+        "어떤 문제가 발견되었습니까?",
+        "판정 이유를 말해 주세요.",
+        "이 부품에 대해 보고하세요.",
+    ),
+    "zh": (
+        "请报告缺陷。",
+        "这里有什么缺陷？",
+        "出了什么问题？",
+        "请用一句话描述缺陷。",
+        "这个部件为什么不合格？",
+        "请报告发现了什么。",
+        "为什么报警？",
+        "这里发现了什么问题？",
+    ),
+    "de": (
+        "Was ist falsch an diesem Teil?",
+        "Was ist an diesem Teil schlecht?",
+        "Berichte, was gefunden wurde.",
+        "Berichte über die Defekte.",
+        "Wie lautet der Befund?",
+        "Nenne den Befund.",
+        "Beschreibe den Befund.",
+        "Sag mir in einem Satz, was los ist.",
+        "Beschreibe das Teil in einem Satz.",
+        "Warum ist dieses Teil ein Ausschuss?",
+        "Warum wurde der Alarm ausgelöst?",
+        "Weshalb wurde das Teil beanstandet?",
+        "Wieso wurde dieses Teil abgelehnt?",
+        "Dieses Teil wurde aussortiert. Weshalb?",
+        "Was ist hier los?",
+        "Was sieht man hier?",
+        "Gib einen kurzen Bericht.",
+        "Ist das Teil gut oder schlecht, und warum?",
     ),
 }
 
 
-def wordings() -> dict[QuestionKind, tuple[str, ...]]:
-    """All question texts for training by kind; the shared paraphrases twice as often as the others."""
-    return {kind: (*trained, *trained, *MORE[kind]) for kind, (trained, _) in PARAPHRASES.items()}
+def wordings() -> dict[QuestionKind | str, tuple[str, ...]]:
+    """All question texts for training by kind, or language; the shared paraphrases twice as often as the others."""
+    own = {**PARAPHRASES, **DESCRIPTIONS}
+    more = {**MORE, **MORE_DESCRIPTIONS}
+    return {kind: (*trained, *trained, *more[kind]) for kind, (trained, _) in own.items()}
 
 
 def opened(text: str, rng: np.random.Generator) -> str:
