@@ -27,6 +27,8 @@ from inspectd.records import DefectEvent, Review, ReviewState
 _FOREVER = "private, max-age=604800, immutable"
 #: Bytes of a request's JSON at most.
 _LARGEST_BODY = 16_384
+#: Seconds that somebody at the page waits for an answer; a question that waited longer is no burden to the next ones.
+_PATIENCE_S = 60.0
 
 
 class Endpoints:
@@ -125,7 +127,7 @@ class Endpoints:
 
     async def _answer(self, event_id: str, question: str) -> AsyncIterator[str]:
         try:
-            async with aclosing(self._narrator.ask(event_id, question)) as pieces:  # type: ignore[type-var]
+            async with aclosing(self._narrator.ask(event_id, question, _PATIENCE_S)) as pieces:  # type: ignore[type-var]
                 async for piece in pieces:
                     if isinstance(piece, str):
                         yield _line({"text": piece})

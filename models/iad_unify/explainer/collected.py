@@ -93,8 +93,9 @@ class Collector(Spotter):
             if mask.any()
         )
         drawing = Drawing(sample.product or "", rgb, rgb, defects)
-        frame, raw = self.frames([drawing])[0]
-        smoothed = smooth(raw, frame.letterbox, self.model.config.smoothing_px)
+        look = self.look([drawing])[0]
+        frame = look.frame
+        smoothed = smooth(look.raw, frame.letterbox, self.model.config.smoothing_px)
         proposing, level = smoothed, self.level
         if self._folds:
             fold, level = self._folds[self._held_out[sample.group]]
@@ -104,8 +105,8 @@ class Collector(Spotter):
             drawing.product,
             frame.letterbox.width,
             frame.letterbox.height,
-            _in_order(self._oracle(drawing, frame, smoothed), answers),
-            _in_order(self._predicted(drawing, frame, proposing, level), answers),
+            _in_order(self._oracle(drawing, look, smoothed), answers),
+            _in_order(self._predicted(drawing, look, proposing, level), answers),
         )
         return sighting, self.wholes([drawing])
 

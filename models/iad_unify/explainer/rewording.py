@@ -277,11 +277,14 @@ MORE_DESCRIPTIONS: dict[str, tuple[str, ...]] = {
 }
 
 
-def wordings() -> dict[QuestionKind | str, tuple[str, ...]]:
+def wordings() -> dict[str, tuple[str, ...]]:
     """All question texts for training by kind, or language; the shared paraphrases twice as often as the others."""
-    own = {**PARAPHRASES, **DESCRIPTIONS}
-    more = {**MORE, **MORE_DESCRIPTIONS}
-    return {kind: (*trained, *trained, *more[kind]) for kind, (trained, _) in own.items()}
+    found: dict[str, tuple[str, ...]] = {
+        kind: (*trained, *trained, *MORE[kind]) for kind, (trained, _) in PARAPHRASES.items()
+    }
+    for language, (trained, _) in DESCRIPTIONS.items():
+        found[language] = (*trained, *trained, *MORE_DESCRIPTIONS[language])
+    return found
 
 
 def opened(text: str, rng: np.random.Generator) -> str:

@@ -6,6 +6,7 @@ Computed once and kept in a file, so that a training step costs only the languag
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from iad_unify.procedural import Drawing, DrawnDefect, draw_random
 from iad_unify.region_expert import model as expert
 from iad_unify.region_expert.config import ExpertConfig
 from iad_unify.region_expert.described import Frame
-from iad_unify.region_expert.inspection import Level, describe, maps
+from iad_unify.region_expert.inspection import Level, describe, good_frames, maps
 from iad_unify.region_expert.proposals import propose, smooth
 from iad_unify.types import UNKNOWN
 
@@ -55,6 +56,14 @@ class Sighting:
     predicted: Regions
 
 
+class Look(NamedTuple):
+    """One frame that the expert has looked at."""
+
+    frame: Frame  # as the heads see it
+    raw: NDArray[np.float32]  # [S, S], its map
+    good: Frame | None  # its golden template as a frame of its own; None: it was compared with nothing
+
+
 class Spotter:
     """Draws frames and looks at them with a frozen expert."""
 
@@ -68,59 +77,64 @@ class Spotter:
 
     def wholes(self, drawings: Sequence[Drawing]) -> NDArray[np.float16]:
         """Appearance rows [N, K, D] of each frame as one region."""
-        rows = [
-            describe(self.model, frame, [frame.letterbox.content()]).appearance for frame, _ in self.frames(drawings)
-        ]
-        return np.concatenate(rows)
+        frames = [look.frame for look in self.look(drawings)]
+        return np.concatenate([describe(self.model, one, [one.letterbox.content()]).appearance for one in frames])
 
-    def frames(self, drawings: Sequence[Drawing]) -> list[tuple[Frame, NDArray[np.float32]]]:
-        """Each frame as the heads see it, and its raw map [S, S]."""
+    def look(self, drawings: Sequence[Drawing]) -> list[Look]:
+        """What the expert sees of each drawing."""
         boxes = [Letterbox.fit(one.image.shape[1], one.image.shape[0], EXPERT_SIZE) for one in drawings]
         squares = [box.apply(one.image) for box, one in zip(boxes, drawings, strict=True)]
-        raw, features = maps(self.model, np.stack(squares))
+        good = [self.golden(one) for one in drawings]
+        templates = [None if one is None else box.apply(one) for box, one in zip(boxes, good, strict=True)]
+        raw, features = maps(self.model, np.stack(squares), templates)
+        known = [row for row, template in enumerate(templates) if template is not None]
+        frames = good_frames(self.model, [one for one in templates if one is not None], [boxes[row] for row in known])
+        twins = dict(zip(known, frames, strict=True))
         return [
-            (Frame(squares[index], box, features[index : index + 1]), raw[index]) for index, box in enumerate(boxes)
+            Look(Frame(squares[row], box, features[row : row + 1], templates[row]), raw[row], twins.get(row))
+            for row, box in enumerate(boxes)
         ]
+
+    def golden(self, drawing: Drawing) -> NDArray[np.uint8] | None:
+        """The golden template [H, W, 3] that a drawing is compared with; None: with nothing."""
+        return None
 
     def see(self, split: str, seed: int, indices: Sequence[int]) -> list[Sighting]:
         """The frames of a split by index; the same arguments give the same drawings."""
         drawings = [drawn(split, seed, index, self._good_share) for index in indices]
-        return [
-            self._sighting(drawing, frame, raw)
-            for drawing, (frame, raw) in zip(drawings, self.frames(drawings), strict=True)
-        ]
+        return [self._sighting(drawing, look) for drawing, look in zip(drawings, self.look(drawings), strict=True)]
 
-    def _sighting(self, drawing: Drawing, frame: Frame, raw: NDArray[np.float32]) -> Sighting:
-        smoothed = smooth(raw, frame.letterbox, self.model.config.smoothing_px)
+    def _sighting(self, drawing: Drawing, look: Look) -> Sighting:
+        smoothed = smooth(look.raw, look.frame.letterbox, self.model.config.smoothing_px)
         height, width = drawing.image.shape[:2]
         return Sighting(
             drawing.product,
             width,
             height,
-            self._oracle(drawing, frame, smoothed),
-            self._predicted(drawing, frame, smoothed, self.level),
+            self._oracle(drawing, look, smoothed),
+            self._predicted(drawing, look, smoothed, self.level),
         )
 
-    def _oracle(self, drawing: Drawing, frame: Frame, smoothed: NDArray[np.float32]) -> Regions:
-        squares = [frame.letterbox.apply_mask(defect.mask) for defect in drawing.defects]
+    def _oracle(self, drawing: Drawing, look: Look, smoothed: NDArray[np.float32]) -> Regions:
+        squares = [look.frame.letterbox.apply_mask(defect.mask) for defect in drawing.defects]
         order = sorted(range(len(squares)), key=lambda index: -float(smoothed[squares[index]].max()))
         defects = [drawing.defects[index] for index in order]
         ordered = [squares[index] for index in order]
-        appearance, logits, _ = describe(self.model, frame, ordered)
+        appearance, logits, _ = describe(self.model, look.frame, ordered)
         return Regions(
             appearance,
             _stacked([geometry_of_mask(defect.mask) for defect in defects]),
             logits,
             tuple(encode(defect.mask) for defect in defects),
             tuple(defect.defect_type for defect in defects),
-            self._reference(frame, ordered),
+            self._reference(look, ordered),
         )
 
-    def _predicted(self, drawing: Drawing, frame: Frame, smoothed: NDArray[np.float32], level: Level) -> Regions:
-        box = frame.letterbox
+    def _predicted(self, drawing: Drawing, look: Look, smoothed: NDArray[np.float32], level: Level) -> Regions:
+        box = look.frame.letterbox
         proposals = propose(smoothed, box, *level)
         squares = [proposal.square for proposal in proposals]
-        appearance, logits, _ = describe(self.model, frame, squares)
+        appearance, logits, _ = describe(self.model, look.frame, squares)
         rles = tuple(encode_window(one.mask, one.x, one.y, box.width, box.height) for one in proposals)
         return Regions(
             appearance,
@@ -128,12 +142,12 @@ class Spotter:
             logits,
             rles,
             tuple(_drawn_type(decode(rle), drawing.defects) for rle in rles),
-            self._reference(frame, squares),
+            self._reference(look, squares),
         )
 
-    def _reference(self, frame: Frame, masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.float16] | None:
+    def _reference(self, look: Look, masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.float16] | None:
         """Appearance rows of what the frame is compared with, at masks [S, S]; None when it is compared with nothing."""
-        return None
+        return None if look.good is None else describe(self.model, look.good, masks).appearance
 
 
 def level_of(config: ExpertConfig, threshold: float) -> Level:

@@ -85,7 +85,7 @@ def example(
     kind: QuestionKind | None = None,
     *,
     held_out: bool = False,
-    wordings: Mapping[QuestionKind | str, Sequence[str]] | None = None,
+    wordings: Mapping[str, Sequence[str]] | None = None,
     language: str = "en",
 ) -> Example:
     """A question about these regions with a true answer, in words drawn from `rng`.

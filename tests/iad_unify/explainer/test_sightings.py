@@ -51,7 +51,7 @@ def test_proposals_are_those_that_the_expert_serves(expert, tmp_path):
         spotter = Spotter(checkpoint, 0.02)
         spotter.level = spotter.level._replace(threshold=_busy(spotter))
         one = drawn("train", 0, 1)
-        (frame, _), (sighting,) = spotter.frames([one])[0], spotter.see("train", 0, [1])
+        frame, (sighting,) = spotter.look([one])[0].frame, spotter.see("train", 0, [1])
         square, threshold = frame.square[None], spotter.level.threshold
         (served,) = inspect(spotter.model, square, [frame.letterbox], [threshold], [MIN_AREA_PX])
         told.append(sighting.predicted.geometry)
@@ -62,7 +62,7 @@ def test_proposals_are_those_that_the_expert_serves(expert, tmp_path):
 
 def _busy(spotter):
     """A threshold above which a part of the map lies in several regions."""
-    ((_, raw),) = spotter.frames([drawn("train", 0, 1)])
+    raw = spotter.look([drawn("train", 0, 1)])[0].raw
     return float(np.quantile(raw, 0.9))
 
 

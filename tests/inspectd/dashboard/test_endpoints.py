@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from tests.line import BAD, GOOD, Line, picture
 
+from inspectd.dashboard import endpoints
 from inspectd.errors import Misconfigured
 from inspectd.records import ReviewState
 from inspectd.settings import DashboardSettings
@@ -177,6 +178,15 @@ async def test_an_answer_that_fails_says_so_in_its_last_line(line: Line, http: h
     line.explainer.away = True
     response = await http.post(f"/api/events/{event.event_id}/ask", json={"question": "Where is it?"})
     assert json.loads(response.text.splitlines()[-1]) == {"error": "the explainer is away"}
+
+
+async def test_who_asks_at_the_page_does_not_wait_for_ever(
+    line: Line, http: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = await line.defect(1)
+    monkeypatch.setattr(endpoints, "_PATIENCE_S", 0.0)
+    response = await http.post(f"/api/events/{event.event_id}/ask", json={"question": "Where is it?"})
+    assert "past its deadline" in json.loads(response.text.splitlines()[-1])["error"]
 
 
 async def test_changes_are_told_live_and_resumed_without_a_gap(line: Line, http: httpx.AsyncClient) -> None:
