@@ -14,13 +14,10 @@ from iad_unify.data.samples import Sample
 from iad_unify.data.truth import MADE_UP
 from iad_unify.procedural import draw_random
 from iad_unify.region_expert.squares import Batch, Labelled, collate, open_sample
-from iad_unify.region_expert.training.transplant import patched, transplanted
 from iad_unify.region_expert.training.variation import crop, emphasise, vary, with_anomaly
 
 #: Pictures are kept decoded up to this; beyond it they are read again.
 _OPENED_BYTES = 3 << 30
-#: Of the defective pictures, those whose defect is put onto a good one; of these, those that get a good piece instead.
-_MOVED_SHARE, _PATCHED_SHARE = 0.5, 0.25
 
 
 class Source(Protocol):
@@ -68,7 +65,6 @@ class ProceduralSource:
 class SampleSource:
     """Real pictures: defective ones drawn evenly over their types, good ones, and good ones with a synthetic anomaly.
 
-    A share of the defects is shown on good pictures of other parts (see `transplant`), unless a template goes with them.
     Defects of no type of `type_slugs`, as where a data set does not tell, count as one type more: where they are teaches
     the anomaly map, what they are teaches nothing.
     """
@@ -90,21 +86,12 @@ class SampleSource:
         """One of the three kinds, by chance."""
         chance = rng.random()
         if self._by_type and (chance < 0.45 or not self._good):
-            return self._defective(rng)
+            return self._open(_any(self._by_type[rng.integers(len(self._by_type))], rng))
         good = self._open(_any(self._good, rng))
         # where no defect is known, the synthetic anomalies are all there is to learn from, and each brings its clean twin
         if chance < (0.7 if self._by_type else 0.3):
             return good
         return with_anomaly(good, self._open(_any(self._good, rng)), rng)
-
-    def _defective(self, rng: np.random.Generator) -> Labelled:
-        known = self._open(_any(self._by_type[rng.integers(len(self._by_type))], rng))
-        if not self._good or known.template is not None or rng.random() > _MOVED_SHARE:
-            return known
-        good = self._open(_any(self._good, rng))
-        if rng.random() < _PATCHED_SHARE:
-            return patched(good, self._open(_any(self._good, rng)), known, rng) or good
-        return transplanted(good, known, rng) or known
 
     def _open(self, sample: Sample) -> Labelled:
         key = str(sample.image)
