@@ -87,8 +87,8 @@ class VisionSettings(Section):
         False,
         description="The explainer is also told what a good part looks like at each region: the golden template of a camera "
         "(`calibrate --template`), else the part of its memory (`calibrate --memory`) most like the frame. For explainers that "
-        "were trained with `--references`; others, such as the shipped one, ignore it. A frame with regions then takes about "
-        "twice the expert's time.",
+        "were trained with `--references`, as the shipped one is; others ignore it. A frame with regions then takes about twice "
+        "the expert's time.",
     )
     square_px: Square = Field(
         EXPERT_SIZE,
