@@ -5,10 +5,10 @@
 
 Drawings that no training meets. The memory is filled from the validation stream, with the expert's strongest region of N
 drawings of each type, and asked about those of the test stream. A region's neighbours, and how many of them the explainer
-is told, are as in the daemon with its settings as they come. `told` is the answer to a held-out question about the type,
-parsed; `vote` is what the daemon holds for the type; `wrong` is how often an explainer repeats a single wrong type that it
-is told instead. Intervals are a bootstrap over drawings. An explainer that was trained without --neighbours reads nothing
-of it.
+is told, are as in the daemon with its settings as they come; each is asked with a memory of its own, drawn anew. `told` is
+the answer to a held-out question about the type, parsed; `vote` is what the daemon holds for the type; `wrong` is how often
+an explainer repeats a single wrong type that it is told instead. Intervals are a bootstrap over drawings. An explainer that
+was trained without --neighbours reads nothing of it.
 """
 
 import argparse
@@ -18,12 +18,13 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.console import Console
+from transformers import PreTrainedTokenizerBase
 
 from iad_unify import resources
 from iad_unify.checkpoint import read_card
 from iad_unify.explainer.generation import answers_to_all
 from iad_unify.explainer.looking import sightings
+from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import Question
 from iad_unify.explainer.sightings import Sighting
 from iad_unify.explainer.storage import load
@@ -73,7 +74,6 @@ def main() -> None:
     )
     model, tokenizer = load(options.explainer)
     resampling = Resampling.of([one.name for one in asked], options.resamples)
-    console = Console()
     print(f"{len(asked)} regions of {options.drawings} drawings, {len(pool)} to remember\n")
     print(
         "| confirmed of each type | expert | vote | explainer, told | told a wrong one, repeats it |\n|---|---|---|---|---|"
@@ -81,7 +81,7 @@ def main() -> None:
     for count in (int(count) for count in options.counts.split(",")):
         rng = np.random.default_rng((options.seed, count))
         votes = [judged(one, remembered(pool, count, rng)) for one in asked]
-        told = answers(model, tokenizer, asked, [one.confirmed for one in votes], options.seed, console)
+        told = answers(model, tokenizer, asked, [one.confirmed for one in votes], options.seed)
         right = [
             np.array([one.named == one.drawn for one in asked], float),
             np.array([one.defect_type == region.drawn for one, region in zip(votes, asked, strict=True)], float),
@@ -92,7 +92,7 @@ def main() -> None:
             cells.append("-")
         else:
             lies = [str(rng.choice([slug for slug in DEFECT_TYPES if slug != one.drawn])) for one in asked]
-            cells.append(share(resampling, answers(model, tokenizer, asked, lies, options.seed, console, follows=True)))
+            cells.append(share(resampling, answers(model, tokenizer, asked, lies, options.seed, follows=True)))
         print(f"| {count} | {' | '.join(cells)} |", flush=True)
 
 
@@ -104,12 +104,11 @@ def regions(options: argparse.Namespace, part: str, count: int) -> list[Region]:
     for index, one in enumerate(sightings(options.expert, part, options.seed, count, options.keep)):
         if one.predicted.drawn_types[:1] in ((), (UNKNOWN,)):
             continue
-        logits = one.predicted.type_logits[0] / temperature
         found.append(
             Region(
                 f"{part} {index}",
                 one.predicted.drawn_types[0],
-                dict(probabilities_of(logits, ANSWERS)),
+                probabilities_of(one.predicted.type_logits[0], ANSWERS, temperature),
                 embed(one.predicted.appearance[:1])[0],
                 one,
             )
@@ -136,12 +135,11 @@ def judged(region: Region, memory: Sequence[Region]) -> Vote:
 
 
 def answers(
-    model: object,
-    tokenizer: object,
+    model: RegionQwen,
+    tokenizer: PreTrainedTokenizerBase,
     asked: Sequence[Region],
     told: Sequence[str],
     seed: int,
-    console: Console,
     follows: bool = False,
 ) -> NDArray[np.float64]:
     """1 where the answer names what was drawn, or with `follows` what was told, else 0; [regions]."""

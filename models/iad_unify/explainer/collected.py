@@ -108,7 +108,7 @@ class Collector(Spotter):
             _in_order(self._oracle(drawing, look, smoothed), answers),
             _in_order(self._predicted(drawing, look, proposing, level), answers),
         )
-        return sighting, self.wholes([drawing])
+        return sighting, self.whole(frame)
 
 
 def _in_order(regions: Regions, answers: Sequence[str]) -> Regions:

@@ -47,9 +47,7 @@ class Order:
     resamples: int = 1000
     seed: int = 0
     record: bool = False
-    references: bool = (
-        False  # each drawing beside its golden template, for a model that reads what a good part looks like
-    )
+    references: bool = False  # each drawing beside its golden template, for a model trained so
 
 
 @dataclass(slots=True)

@@ -77,8 +77,11 @@ class Spotter:
 
     def wholes(self, drawings: Sequence[Drawing]) -> NDArray[np.float16]:
         """Appearance rows [N, K, D] of each frame as one region."""
-        frames = [look.frame for look in self.look(drawings)]
-        return np.concatenate([describe(self.model, one, [one.letterbox.content()]).appearance for one in frames])
+        return np.concatenate([self.whole(look.frame) for look in self.look(drawings)])
+
+    def whole(self, frame: Frame) -> NDArray[np.float16]:
+        """Appearance rows [1, K, D] of a frame as one region."""
+        return describe(self.model, frame, [frame.letterbox.content()]).appearance
 
     def look(self, drawings: Sequence[Drawing]) -> list[Look]:
         """What the expert sees of each drawing."""

@@ -91,8 +91,8 @@ def example(
     """A question about these regions with a true answer, in words drawn from `rng`.
 
     Without a `kind` one is drawn by `WEIGHTS`. `held_out` takes the test paraphrases, `wordings` others than ours: by kind
-    for English, by language for the others, in which it is a description, whatever the kind. Facts that cannot answer a kind get another
-    question: without a region, or one that can be pointed at, or a measured shape, it becomes a description.
+    for English, by language for the others, in which it is a description, whatever the kind. Facts that cannot answer a
+    kind get another question: without a region, or one that can be pointed at, or a measured shape, it becomes a description.
     """
     chosen = kind if kind is not None else drawn_kind(rng)
     if language != "en":

@@ -5,6 +5,7 @@ They stand in for a golden template where there is none. It knows no patches and
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -21,12 +22,17 @@ _GLANCE_PX = 32
 Square = NDArray[np.uint8]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class GoodPart:
     """A picture of one as the expert sees frames."""
 
     square: Square  # [W, W, 3]
     letterbox: Letterbox
+
+    @cached_property
+    def glance(self) -> NDArray[np.float32]:
+        """It as pictures are compared, [32, 32]; made once, as many frames are compared with it."""
+        return _glance(self.square)
 
 
 def nearest(parts: Sequence[GoodPart], square: Square, letterbox: Letterbox) -> Square | None:
@@ -35,7 +41,7 @@ def nearest(parts: Sequence[GoodPart], square: Square, letterbox: Letterbox) -> 
     if not fitting:
         return None
     glance = _glance(square)
-    best = min(fitting, key=lambda part: float(np.abs(_glance(part.square) - glance).mean()))
+    best = min(fitting, key=lambda part: float(np.abs(part.glance - glance).mean()))
     return align(best.square, square)
 
 
@@ -44,18 +50,15 @@ class Chosen:
 
     def __init__(self) -> None:
         self.parts: list[GoodPart] = []
-        self._glances: list[NDArray[np.float32]] = []
 
     def offer(self, part: GoodPart) -> None:
         """Keep it while there is room; then the later one of the two most alike goes."""
         self.parts.append(part)
-        self._glances.append(_glance(part.square))
         if len(self.parts) > max(1, min(MOST, MOST_BYTES // part.square.nbytes)):
-            drop = self._one_of_two_alike()
-            del self.parts[drop], self._glances[drop]
+            del self.parts[self._one_of_two_alike()]
 
     def _one_of_two_alike(self) -> int:
-        flat = np.stack(self._glances).reshape(len(self._glances), -1)
+        flat = np.stack([part.glance.ravel() for part in self.parts])
         apart = np.abs(flat[:, None] - flat[None]).mean(axis=2)
         np.fill_diagonal(apart, np.inf)
         return int(max(np.unravel_index(apart.argmin(), apart.shape)))
