@@ -108,7 +108,10 @@ def together(
     service: ExplainerService, asked: Sequence[Tensors], level: int, batch: int, seconds: float
 ) -> tuple[int, float, float]:
     """As `alone`, with `level` questions waiting at any time."""
-    answers, over = Answers(service.generate, batch_size=batch, most_waiting=level), Queue[Waiting]()
+    answers, over = (
+        Answers(service.generate, batch_size=batch, most_waiting=level, check=service.check),
+        Queue[Waiting](),
+    )
     began, worked, done = time.perf_counter(), time.process_time(), 0
     for index in range(level):
         answers.ask(Waiting(asked[index % len(asked)], over))

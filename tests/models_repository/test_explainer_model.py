@@ -51,7 +51,10 @@ class Service:
     def __init__(self, *args: Any) -> None:
         pass
 
-    def generate(self, requests: Any, emit: Any, cancelled: Any = None) -> None:
+    def check(self, request: Any) -> None:
+        pass
+
+    def generate(self, requests: Any, emit: Any, cancelled: Any = None, join: Any = None) -> None:
         if len(requests) == 2 and requests[0] is requests[1]:
             return  # the warm-up
         self.entered.set()

@@ -52,7 +52,7 @@ class Piece:
 
 
 class Explainer(Protocol):
-    """Questions asked side by side are answered in one batch."""
+    """Questions asked side by side are answered together, token by token."""
 
     def answer(self, question: Question) -> AsyncIterator[Piece]:
         """The answer in pieces; closing the iterator cancels it. Raises Unavailable, Overloaded, TooLate, ModelFailed."""

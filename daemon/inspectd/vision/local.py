@@ -83,7 +83,7 @@ class LocalReferenceBuilder:
 
 
 class LocalExplainer:
-    """Questions that wait together are answered in one batch."""
+    """Questions are answered together; one that comes joins those under way."""
 
     def __init__(self, *, process: ModelProcess) -> None:
         self._process = process

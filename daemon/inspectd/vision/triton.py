@@ -224,7 +224,7 @@ class TritonRegionExpert:
 
 
 class TritonExplainer:
-    """The explainer. Questions that wait together are answered in one batch on the server."""
+    """The explainer. Questions are answered together on the server; one that comes joins those under way."""
 
     def __init__(self, *, server: TritonServer, timeout_s: float) -> None:
         self._server, self._timeout_s = server, timeout_s

@@ -1,10 +1,12 @@
-"""The explainer as a service: batched, streamed, cancellable answers, and the hidden states that the editor attends to.
+"""The explainer as a service: answers batched token by token, streamed, cancellable; and hidden states for the editor.
 
 It takes and returns the catalog's tensors; it knows nothing of Triton, queues or the checking of claims.
 """
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +15,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from iad_unify.checkpoint import Card, model_version
-from iad_unify.explainer.generation import Decoding, stream
+from iad_unify.explainer.continuous import ContinuousBatch
+from iad_unify.explainer.generation import Answer, Decoding, continuous
 from iad_unify.explainer.prompt import PromptWriter, Question
 from iad_unify.explainer.reads import Reads
 from iad_unify.explainer.storage import load, trained_card
 from iad_unify.serving.questions import Request, ignore_crops, parse, question_of
 
-#: Sequences in one `generate` call; more requests are answered in turn.
+#: Sequences under way at a time; more requests wait for one to end.
 MAX_BATCH = 16
+#: Newcomers are read together, which costs less than one by one: when they are this share of those under way, or after so
+#: many tokens.
+JOINING_SHARE, JOINING_TOKENS = 0.5, 8
 
 
 class ExplainerService:
-    """Answers questions about regions. One lock: calls from several threads wait for each other.
+    """Answers questions about regions. One lock: calls from several threads take turns, token by token.
 
     A request's crop is shown to a model that was trained with crops, and ignored by others.
 
@@ -46,49 +52,68 @@ class ExplainerService:
         """H of `hidden_states`."""
         return int(self._model.config.text_config.hidden_size)
 
+    def check(self, request: Request) -> None:
+        """ValueError names the tensor that is missing or has the wrong shape."""
+        parse(request, self._rows)
+
     def generate(
         self,
         requests: Sequence[Request],
         emit: Callable[[int, str, bool], None],
         cancelled: Callable[[int], bool] = lambda index: False,
+        join: Callable[[], Sequence[Request]] = lambda: (),
     ) -> None:
         """Answer catalog requests (each without a batch dimension), streaming `emit(index, text_delta, is_final)`.
 
         Every request gets exactly one final message. A request that is cancelled at the start or between two tokens
-        ends at once. References are ignored by a model that was not made for them. ValueError names the tensor that is
-        missing or has the wrong shape; nothing is emitted then.
+        ends at once. Between two tokens `join` is asked for more requests, which take the next indices and were held
+        against `check`. References are ignored by a model that was not made for them. ValueError as of `check`; nothing
+        is emitted then.
         """
+        waiting = deque(enumerate(self._parsed(requests)))
+        come, patience = len(requests), JOINING_TOKENS
+        together = continuous(self._model, self._tokenizer)
+        while len(together) or waiting:
+            room, enough = MAX_BATCH - len(together), len(waiting) >= JOINING_SHARE * len(together)
+            if waiting and room and (enough or patience <= 0):
+                self._join(together, [waiting.popleft() for _ in range(min(room, len(waiting)))], emit, cancelled)
+                patience = JOINING_TOKENS
+            if len(together):
+                with self._lock:
+                    together.step()
+            patience -= bool(waiting)
+            newcomers = self._parsed(join())
+            waiting.extend(enumerate(newcomers, come))
+            come += len(newcomers)
+
+    def _parsed(self, requests: Sequence[Request]) -> list[tuple[Question, Decoding]]:
         parsed = [parse(request, self._rows) for request in requests]
         if self._writer.crops is None:
             ignore_crops((question for question, _ in parsed), "the explainer was not trained with crops")
-        for start in range(0, len(parsed), MAX_BATCH):
-            self._generate_batch(range(start, min(start + MAX_BATCH, len(parsed))), parsed, emit, cancelled)
+        return parsed
 
-    def _generate_batch(
+    def _join(
         self,
-        indices: range,
-        parsed: Sequence[tuple[Question, Decoding]],
+        together: ContinuousBatch,
+        newcomers: Sequence[tuple[int, tuple[Question, Decoding]]],
         emit: Callable[[int, str, bool], None],
         cancelled: Callable[[int], bool],
     ) -> None:
         live = []
-        for index in indices:
+        for index, asked in newcomers:
             if cancelled(index):
                 emit(index, "", True)
             else:
-                live.append(index)
+                live.append((index, *asked))
         if not live:
             return
-        batch = self._writer.batch([parsed[index][0] for index in live])
+        batch = self._writer.batch([question for _, question, _ in live])
+        speakers = [
+            Answer(self._tokenizer, decoding, partial(emit, index), partial(cancelled, index))
+            for index, _, decoding in live
+        ]
         with self._lock:
-            stream(
-                self._model,
-                self._tokenizer,
-                batch,
-                [parsed[index][1] for index in live],
-                lambda row, piece, is_final: emit(live[row], piece, is_final),
-                lambda row: cancelled(live[row]),
-            )
+            together.join(batch, speakers)
 
     @torch.no_grad()  # not inference mode: its tensors could not enter a graph that trains the editor
     def hidden_states(

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.checkpoint import CheckpointError
-from iad_unify.serving.answers import Wanted, answer_together, priority_of
+from iad_unify.serving.answers import Joining, Wanted, answer_together, priority_of
 from iad_unify.serving.deadlines import TooLate, due, is_over
 
 Tensors = Mapping[str, NDArray[Any]]
@@ -54,10 +54,16 @@ class Inbox:
         """
         while True:
             self._drain(wait=not self._calls)
-            self._calls.sort(key=lambda call: priority_of(call[1]))  # stable: equals stay in order of arrival
-            batch, self._calls = self._calls[:limit], self._calls[limit:]
-            if wanted := [call for call in batch if self._is_wanted(call[0])]:
+            if wanted := self._most_urgent(limit):
                 return wanted
+
+    def more(self, limit: int) -> list[Call]:
+        """As `next_batch`, without waiting for any."""
+        try:
+            self._drain(wait=False)
+        except EOFError:  # the parent is gone, which the next batch finds out
+            return []
+        return self._most_urgent(limit)
 
     def until(self, call_id: int) -> float:
         """By `time.monotonic`, until when a call of the last batch is wanted; whoever answers it asks once."""
@@ -71,6 +77,11 @@ class Inbox:
     def send(self, kind: str, call_id: int | None, payload: Any) -> None:
         """One message to the parent."""
         self.connection.send((kind, call_id, payload))
+
+    def _most_urgent(self, limit: int) -> list[Call]:
+        self._calls.sort(key=lambda call: priority_of(call[1]))  # stable: equals stay in order of arrival
+        batch, self._calls = self._calls[:limit], self._calls[limit:]
+        return [call for call in batch if self._is_wanted(call[0])]
 
     def _is_wanted(self, call_id: int) -> bool:
         if call_id in self._cancelled:
@@ -148,18 +159,22 @@ class ServedReferences:
 
 
 class ServedExplainer:
-    """The explainer: one padded batch, pieces as they come."""
+    """The explainer: pieces as they come; calls that arrive meanwhile join those that are being answered."""
 
     def __init__(self, checkpoint: Path, threads: int) -> None:
-        from iad_unify.serving.explainer import ExplainerService
+        from iad_unify.serving.explainer import MAX_BATCH, ExplainerService
 
-        self._service = ExplainerService(checkpoint, threads=threads)
+        self._service, self._at_once = ExplainerService(checkpoint, threads=threads), MAX_BATCH
         self.model_version = self._service.model_version
 
     def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:
         """See `Served`."""
-        asked = [Wanted(_Asked(inbox, call_id, tensors), inbox.until(call_id)) for call_id, tensors in calls]
-        answer_together(self._service.generate, asked)
+
+        def wanted(some: Sequence[Call]) -> list[Wanted]:
+            return [Wanted(_Asked(inbox, call_id, tensors), inbox.until(call_id)) for call_id, tensors in some]
+
+        joining = Joining(lambda room: wanted(inbox.more(room)), self._service.check, self._at_once)
+        answer_together(self._service.generate, wanted(calls), joining)
 
 
 class _Asked:

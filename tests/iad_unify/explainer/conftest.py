@@ -11,8 +11,9 @@ from transformers import PreTrainedTokenizerBase
 from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.checkpoint import Card, write_card
 from iad_unify.explainer import corpus
+from iad_unify.explainer.generation import REPLACEMENT
 from iad_unify.explainer.model import RegionQwen
-from iad_unify.explainer.prompt import PromptWriter, Question
+from iad_unify.explainer.prompt import Batch, PromptWriter, Question
 from iad_unify.explainer.storage import fresh_tiny
 from iad_unify.region_expert.config import HEADS, ExpertConfig
 from iad_unify.region_expert.model import create
@@ -41,6 +42,25 @@ def parts() -> tuple[RegionQwen, PreTrainedTokenizerBase]:
 @pytest.fixture(scope="session")
 def writer(parts: tuple[RegionQwen, PreTrainedTokenizerBase]) -> PromptWriter:
     return PromptWriter(parts[1])
+
+
+@pytest.fixture(scope="session")
+def uncached(parts: tuple[RegionQwen, PreTrainedTokenizerBase]) -> Callable[[RegionQwen, Batch, int], list[str]]:
+    """Greedy answers by the model's own `generate`, which computes everything anew for each token."""
+    tokenizer = parts[1]
+    end = int(tokenizer.eos_token_id)
+
+    def generated(model: RegionQwen, batch: Batch, max_tokens: int) -> list[str]:
+        silent = [token for token in range(model.config.text_config.vocab_size) if not tokenizer.decode([token])]
+        silent += [token for token in tokenizer.all_special_ids if token != end]
+        ids = model.generate(
+            **batch.arguments(), max_new_tokens=max_tokens, do_sample=False, use_cache=False, eos_token_id=end,
+            pad_token_id=end, suppress_tokens=sorted({*silent} - {end}),
+        )  # fmt: skip
+        texts = tokenizer.batch_decode(ids[:, batch.input_ids.shape[1] :], skip_special_tokens=True)
+        return [text.rstrip(REPLACEMENT) for text in texts]  # an unfinished character is no text
+
+    return generated
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """Streaming: pieces add up, the last one is marked, seeds and cancels belong to one sequence."""
 
-import torch
+import pytest
 
-from iad_unify.explainer.generation import Decoding, _Stream, answers, stream
+from iad_unify.explainer.generation import Answer, Decoding, answers, continuous, stream
 
 
 def collect(parts, batch, decodings, cancelled=lambda index: False):
@@ -60,37 +60,90 @@ def test_a_cancelled_sequence_ends_while_the_others_go_on(parts, writer, ask):
     assert len(gone) <= 4
 
 
+def said(tokenizer, tokens, decoding):
+    """The messages of an answer of these tokens, and whether it wants more."""
+    messages = []
+    answer = Answer(tokenizer, decoding, lambda *message: messages.append(message))
+    going_on = [answer.take(token) for token in tokens]
+    assert all(going_on[:-1])
+    return messages, going_on[-1]
+
+
 def test_a_character_of_several_tokens_is_one_piece(parts):
     _, tokenizer = parts
-    messages = []
-    watcher = _Stream(
-        tokenizer, [Decoding(99)], frozenset({tokenizer.eos_token_id}), lambda *m: messages.append(m), lambda i: False
+    tokens = [*tokenizer("傷 ü!")["input_ids"], tokenizer.eos_token_id]
+    assert said(tokenizer, tokens, Decoding(99)) == (
+        [("傷", False), (" ", False), ("ü", False), ("!", True)],
+        False,
     )
-    watcher.put(torch.tensor([[1, 2, 3]]))  # the prompt
-    for token in [*tokenizer("傷 ü!")["input_ids"], tokenizer.eos_token_id]:
-        watcher.put(torch.tensor([token]))
-    watcher.end()
-    assert messages == [(0, "傷", False), (0, " ", False), (0, "ü", False), (0, "!", True)]
 
 
 def test_a_cut_off_character_is_left_out(parts):
     _, tokenizer = parts
-    messages = []
-    watcher = _Stream(tokenizer, [Decoding(2)], frozenset({2}), lambda *m: messages.append(m), lambda i: False)
-    watcher.put(torch.tensor([[1]]))
-    for token in tokenizer("a傷")["input_ids"]:
-        watcher.put(torch.tensor([token]))
-    assert messages == [(0, "a", True)]
+    assert said(tokenizer, tokenizer("a傷")["input_ids"][:2], Decoding(2)) == ([("a", True)], False)
 
 
 def test_an_answer_without_words_is_one_empty_final_message(parts):
     _, tokenizer = parts
-    messages = []
-    watcher = _Stream(tokenizer, [Decoding(9)], frozenset({5}), lambda *m: messages.append(m), lambda i: False)
-    watcher.put(torch.tensor([[1]]))
-    watcher.put(torch.tensor([5]))
-    watcher.end()
-    assert messages == [(0, "", True)]
+    assert said(tokenizer, [tokenizer.eos_token_id], Decoding(9)) == ([("", True)], False)
+
+
+@pytest.fixture
+def questions(ask):
+    """Of several lengths."""
+    return [
+        ask("Where?", 1),
+        ask("What is the type of region 3, and how large is it?", 3),
+        ask("How many are there?", 8),
+        ask("Describe it.", 0),
+        ask("Where is it?", 2),
+    ]
+
+
+def test_who_joins_others_says_what_it_says_alone(parts, writer, questions):
+    model, tokenizer = parts
+    alone = [answers(*parts, writer.batch([question]), 6 + 3 * row)[0] for row, question in enumerate(questions)]
+    texts = ["" for _ in questions]
+
+    def answer(row):
+        def emit(piece, final):
+            texts[row] += piece
+
+        return Answer(tokenizer, Decoding(6 + 3 * row), emit)
+
+    together = continuous(model, tokenizer)
+    for rows, tokens in (
+        ((4,), 2),
+        ((0, 1), 4),
+        ((2,), 3),
+        ((3,), 0),
+    ):  # longer beside shorter, and the other way round
+        together.join(writer.batch([questions[row] for row in rows]), [answer(row) for row in rows])
+        for _ in range(tokens):
+            together.step()
+    while len(together):
+        together.step()
+    assert texts == alone
+    together.join(writer.batch(questions[:1]), [answer(0)])  # an empty one is as good as new
+    while len(together):
+        together.step()
+    assert texts[0] == alone[0] * 2
+
+
+def test_a_newcomer_that_cannot_join_changes_nothing_for_the_others(parts, writer, questions):
+    model, tokenizer = parts
+    text = []
+    together = continuous(model, tokenizer)
+    together.join(
+        writer.batch(questions[:1]), [Answer(tokenizer, Decoding(8), lambda piece, final: text.append(piece))]
+    )
+    broken = writer.batch(questions[1:2])
+    broken.appearance.resize_(2, *broken.appearance.shape[1:])
+    with pytest.raises((ValueError, RuntimeError)):
+        together.join(broken, [Answer(tokenizer, Decoding(8), lambda piece, final: text.append("never"))])
+    while len(together):
+        together.step()
+    assert "".join(text) == answers(*parts, writer.batch(questions[:1]), 8)[0]
 
 
 def test_an_answer_with_choices_is_one_of_them_and_leaves_its_neighbour_free(parts, writer, ask):

@@ -9,16 +9,16 @@ import torch
 
 from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.explainer.crop import AREAS_PX, CropRule
-from iad_unify.explainer.generation import answers
+from iad_unify.explainer.generation import Answer, Decoding, answers, continuous
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import Batch, PromptWriter, Question
 from iad_unify.explainer.reads import Reads
 from iad_unify.explainer.storage import load, save
 
 
-def test_cached_generation_equals_uncached(parts, writer, ask):
+def test_cached_generation_equals_uncached(parts, writer, ask, uncached):
     batch = writer.batch([ask("Where is it?", 2), ask("What is the type of region 3, and how large is it?", 3)])
-    assert answers(*parts, batch, 16) == answers(*parts, batch, 16, use_cache=False)
+    assert answers(*parts, batch, 16) == uncached(parts[0], batch, 16)
 
 
 def test_answers_in_a_batch_equal_answers_alone(parts, writer, ask):
@@ -153,11 +153,11 @@ def mixed(ask):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_with_crops_cached_generation_equals_uncached(parts, sees, mixed, dtype):
+def test_with_crops_cached_generation_equals_uncached(parts, sees, mixed, uncached, dtype):
     model = copy.deepcopy(parts[0]).to(dtype)
     batch = sees.batch(mixed)
     if dtype is torch.float32:
-        assert answers(model, parts[1], batch, 8) == answers(model, parts[1], batch, 8, use_cache=False)
+        assert answers(model, parts[1], batch, 8) == uncached(model, batch, 8)
     logits = [_second_logits(model, batch, cache) for cache in (True, False)]
     close = 2e-4 if dtype is torch.float32 else 0.1  # eight bits: a random model's near ties fall either way
     torch.testing.assert_close(*logits, atol=close, rtol=close)
@@ -216,3 +216,22 @@ def _second_logits(model: RegionQwen, batch: Batch, cache: bool) -> torch.Tensor
 def _last_logits(model: RegionQwen, batch: Batch) -> torch.Tensor:
     with torch.no_grad():
         return model(**batch.arguments()).logits[:, -1]
+
+
+def test_with_crops_who_joins_others_says_what_it_says_alone(parts, sees, mixed):
+    model, tokenizer = parts
+    texts = ["" for _ in mixed]
+
+    def answer(row):
+        def emit(piece, final):
+            texts[row] += piece
+
+        return Answer(tokenizer, Decoding(8), emit)
+
+    together = continuous(model, tokenizer)
+    for rows in ((0, 1), (2, 3), (4,)):
+        together.join(sees.batch([mixed[row] for row in rows]), [answer(row) for row in rows])
+        together.step()
+    while len(together):
+        together.step()
+    assert texts == [answers(*parts, sees.batch([question]), 8)[0] for question in mixed]

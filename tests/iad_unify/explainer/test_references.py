@@ -71,10 +71,10 @@ def test_without_references_it_answers_as_before_it_was_made_for_them(compares, 
     assert answers(model, parts[1], compared.batch(questions), 12) == answers(*parts, writer.batch(questions), 12)
 
 
-def test_cached_single_and_batched_answers_with_and_without_references_are_equal(compares, parts, mixed):
+def test_cached_single_and_batched_answers_with_and_without_references_are_equal(compares, parts, mixed, uncached):
     model, writer = compares
     together = answers(model, parts[1], writer.batch(mixed), 12)
-    assert together == answers(model, parts[1], writer.batch(mixed), 12, use_cache=False)
+    assert together == uncached(model, writer.batch(mixed), 12)
     assert together == [answers(model, parts[1], writer.batch([one]), 12)[0] for one in mixed]
     assert answers_to_all(model, parts[1], mixed, 12) == together
 

@@ -3,7 +3,7 @@
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Any
 
@@ -224,3 +224,96 @@ def test_those_that_are_late_give_up_their_places_in_a_full_line(parrot: Parrot)
         one.wait()
     assert parrot.batches == [["first"], ["a", "b"]]
     answers.close()
+
+
+class Talker:
+    """A model that says one letter of each request's name at a turn, and takes newcomers in between two turns."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.calls = 0
+        self.together: list[int] = []  # how many speak at each turn
+
+    def check(self, request: Mapping[str, Any]) -> None:
+        if request["name"] == "bad":
+            raise ValueError("no such tensor")
+
+    def generate(
+        self,
+        requests: Sequence[Mapping[str, Any]],
+        emit: Callable[[int, str, bool], None],
+        cancelled: Callable[[int], bool],
+        join: Callable[[], Sequence[Mapping[str, Any]]],
+    ) -> None:
+        self.calls += 1
+        self.gate.wait(10)
+        left = dict(enumerate(str(request["name"]) for request in requests))
+        number = len(left)
+        while left:
+            self.together.append(len(left))
+            for index, letters in list(left.items()):
+                emit(index, letters[0], len(letters) == 1)
+                left[index] = letters[1:]
+                if not left[index]:
+                    del left[index]
+            for request in join():
+                left[number] = str(request["name"])
+                number += 1
+
+
+@pytest.fixture
+def talker() -> Iterator[Talker]:
+    talker = Talker()
+    yield talker
+    talker.gate.set()
+
+
+def joined(talker: Talker, first: Asked, others: Sequence[Asked], batch_size: int) -> Answers:
+    """`first` is under way when the others come."""
+    answers = Answers(talker.generate, batch_size=batch_size, most_waiting=100, check=talker.check)
+    answers.ask(first)
+    deadline = time.monotonic() + 10
+    while answers.waiting and time.monotonic() < deadline:
+        time.sleep(0.005)
+    for one in others:
+        answers.ask(one)
+    return answers
+
+
+def said(one: Asked) -> str:
+    return "".join(text for text, _ in one.pieces)
+
+
+def test_newcomers_join_those_that_are_being_answered_the_most_urgent_first(talker: Talker) -> None:
+    names = ("first", "question", "alert", "b")
+    asked = [Asked(names[0]), Asked(names[1]), Asked(names[2], priority=ALERT_PRIORITY), Asked(names[3])]
+    answers = joined(talker, asked[0], asked[1:], batch_size=2)
+    talker.gate.set()
+    assert [said(one.wait()) for one in asked] == list(names)
+    assert talker.calls == 1
+    assert max(talker.together) == 2
+    assert talker.together[:6] == [1, 2, 2, 2, 2, 2]  # the alert joins `first`, then a question takes its place
+    answers.close()
+
+
+def test_a_newcomer_that_is_bad_or_late_fails_alone(talker: Talker) -> None:
+    first, bad, late, good = Asked("first"), Asked("bad"), Asked("late", deadline_ms=1), Asked("good")
+    answers = joined(talker, first, (bad, late, good), batch_size=8)
+    time.sleep(0.01)
+    talker.gate.set()
+    assert [said(one.wait()) for one in (first, good)] == ["first", "good"]
+    assert isinstance(bad.wait().error, ValueError)
+    assert isinstance(late.wait().error, TooLate)
+    assert talker.calls == 1
+    answers.close()
+
+
+def test_closing_answers_what_would_have_joined(talker: Talker) -> None:
+    first, other = Asked("first"), Asked("other")
+    answers = joined(talker, first, (other,), batch_size=8)
+    closing = threading.Thread(target=answers.close)
+    closing.start()
+    talker.gate.set()
+    closing.join(10)
+    assert not closing.is_alive()
+    assert [said(one.wait()) for one in (first, other)] == ["first", "other"]

@@ -57,6 +57,33 @@ def test_more_requests_than_a_batch_are_all_answered_once(service):
     assert [sum(final for _, final in row) for row in messages] == [1] * (MAX_BATCH + 3)
 
 
+def test_requests_that_join_are_answered_as_alone(service):
+    first, later = (
+        [request(1, tokens=20), request(2, tokens=4)],
+        [request(3, tokens=9), request(0), request(4, tokens=2)],
+    )
+    calls = iter([[], [later[0]], [], [later[1], later[2]]])
+    messages = [[] for _ in range(5)]
+    service.generate(
+        first,
+        lambda index, text, final: messages[index].append((text, final)),
+        join=lambda: next(calls, []),
+    )
+    assert messages == [run(service, [one])[0] for one in (*first, *later)]
+
+
+def test_a_request_that_is_cancelled_when_it_joins_gets_only_its_end(service):
+    calls, messages = iter([[request(2)]]), [[], []]
+    service.generate(
+        [request(tokens=20)],
+        lambda index, text, final: messages[index].append((text, final)),
+        lambda index: index == 1,
+        lambda: next(calls, []),
+    )
+    assert messages[1] == [("", True)]
+    assert messages[0][-1][1]
+
+
 def test_a_sampled_answer_repeats_with_its_seed(service):
     def sampled(seed):
         return run(service, [request(temperature=1.0, seed=seed)])[0]
@@ -134,6 +161,8 @@ def test_a_bad_tensor_is_named_and_nothing_is_emitted(service, change, message):
     with pytest.raises(ValueError, match=message):
         service.generate([request(), request() | change], lambda *m: emitted.append(m))
     assert emitted == []
+    with pytest.raises(ValueError, match=message):
+        service.check(request() | change)
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,20 @@ def test_the_most_urgent_calls_are_taken_first_and_equals_in_order() -> None:
     assert taken == [[3, 4], [1, 2], [5]]
 
 
+def test_more_calls_are_taken_without_waiting_for_any() -> None:
+    theirs, ours = Pipe()
+    inbox = Inbox(ours)
+    assert inbox.more(8) == []
+    for message in (call(1), call(2, ALERT_PRIORITY), call(3), ("cancel", 1, None)):
+        theirs.send(message)
+    assert [number for number, _ in inbox.more(2)] == [2]
+    assert [number for number, _ in inbox.more(2)] == [3]
+    theirs.close()
+    assert inbox.more(8) == []  # the parent is gone, which the next batch says
+    with pytest.raises(EOFError):
+        inbox.next_batch(8)
+
+
 def test_a_call_that_was_cancelled_while_it_waited_is_not_answered() -> None:
     theirs, ours = Pipe()
     inbox = Inbox(ours)

@@ -1,4 +1,4 @@
-"""The explainer in Triton: decoupled, so that text streams; requests that wait together are answered in one batch."""
+"""The explainer in Triton: decoupled, so that text streams; requests are answered together, token by token."""
 
 import queue
 
@@ -22,10 +22,10 @@ class TritonPythonModel:
         url = triton.parameter(args, "vllm_url")
         if url:
             self._service = VllmExplainer(checkpoint, url)
-            batch_size, workers = 1, int(triton.parameter(args, "vllm_requests", "64"))
+            batch_size, workers, check = 1, int(triton.parameter(args, "vllm_requests", "64")), None
         else:
             self._service = ExplainerService(checkpoint, triton.threads(args), triton.device(args))
-            batch_size, workers = int(triton.parameter(args, "batch_size", "16")), 1
+            batch_size, workers, check = int(triton.parameter(args, "batch_size", "16")), 1, self._service.check
         self._version = np.array([self._service.model_version.encode()], dtype=object)
         self._warm_up(read_config(checkpoint))
         self._answers = Answers(
@@ -33,6 +33,7 @@ class TritonPythonModel:
             batch_size=batch_size,
             most_waiting=int(triton.parameter(args, "max_queue_size", "256")),
             workers=workers,
+            check=check,
         )
 
     def execute(self, requests):
