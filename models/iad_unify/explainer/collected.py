@@ -21,6 +21,7 @@ from iad_unify.explainer.sightings import Regions, Sighting, Spotter, proposal_t
 from iad_unify.procedural import Drawing, DrawnDefect
 from iad_unify.region_expert.inspection import maps
 from iad_unify.region_expert.proposals import smooth
+from iad_unify.region_expert.template import align
 from iad_unify.types import DEFECT_TYPES, UNKNOWN
 
 #: What `iad-unify train region-expert` writes beside a checkpoint: the groups that it learned from and those it did not.
@@ -84,22 +85,28 @@ class Collector(Spotter):
         self._folds = [(spotter.model, spotter.level) for spotter in spotters]
         self._held_out = held_out(folds)
 
+    def golden(self, drawing: Drawing) -> NDArray[np.uint8] | None:
+        """The picture's template, for an expert that compares."""
+        return drawing.clean if self.model.config.template and drawing.clean is not drawing.image else None
+
     def collect(self, sample: Sample) -> tuple[Sighting, NDArray[np.float16]]:
         """What is seen in a picture, and the appearance rows [1, K, D] of the whole of it; raises DataError."""
         rgb = pictures.read_rgb(sample.image)
+        good = rgb if sample.template is None else _aligned(sample.template, rgb)
         defects = tuple(
             DrawnDefect(slug if slug in DEFECT_TYPES else UNKNOWN, mask)
             for slug, mask in truth.defects(sample, rgb)
             if mask.any()
         )
-        drawing = Drawing(sample.product or "", rgb, rgb, defects)
+        drawing = Drawing(sample.product or "", rgb, good, defects)
         look = self.look([drawing])[0]
         frame = look.frame
         smoothed = smooth(look.raw, frame.letterbox, self.model.config.smoothing_px)
         proposing, level = smoothed, self.level
         if self._folds:
             fold, level = self._folds[self._held_out[sample.group]]
-            proposing = smooth(maps(fold, frame.square[None])[0][0], frame.letterbox, fold.config.smoothing_px)
+            raw = maps(fold, frame.square[None], [frame.template if fold.config.template else None])[0]
+            proposing = smooth(raw[0], frame.letterbox, fold.config.smoothing_px)
         answers = self.model.config.answers
         sighting = Sighting(
             drawing.product,
@@ -109,6 +116,15 @@ class Collector(Spotter):
             _in_order(self._predicted(drawing, look, proposing, level), answers),
         )
         return sighting, self.whole(frame)
+
+
+def _aligned(template: Path, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A golden picture [H, W, 3] moved onto a frame; DataError when it has another size."""
+    golden = pictures.read_rgb(template)
+    if golden.shape != rgb.shape:
+        sizes = (f"{one.shape[1]}x{one.shape[0]}" for one in (golden, rgb))
+        raise DataError(template, "a template of {} for {}".format(*sizes))
+    return align(golden, rgb)
 
 
 def _in_order(regions: Regions, answers: Sequence[str]) -> Regions:

@@ -20,6 +20,8 @@ from iad_unify.explainer.sightings import CHUNK, Sighting, Spotter, drawn, gathe
 
 #: Part of the key of kept sightings: raise it when they are drawn or looked at in another way.
 SIGHTINGS_FORMAT = 2
+#: The same of those of a data set.
+COLLECTED_FORMAT = 3
 
 Report = Callable[[str, int, int], None]  # stage, done, of
 Looks = NDArray[np.float16]
@@ -77,7 +79,7 @@ def collected(
     """Sightings and whole pictures of a data set's train part, kept likewise; DataError when nothing can be learned from."""
     samples = data.samples()
     threshold = proposal_threshold(expert)
-    key = f"{SIGHTINGS_FORMAT}/{model_version(expert)}/{threshold}/{data.key(samples)}"
+    key = f"{COLLECTED_FORMAT}/{model_version(expert)}/{threshold}/{data.key(samples)}"
     path, beside = keep / "sightings-train.npz", keep / "wholes-train.npz"
     seen, looks = sightings_file.read(path, key), sightings_file.read_looks(beside, key)
     if seen is None or looks is None:

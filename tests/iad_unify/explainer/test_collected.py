@@ -7,6 +7,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from iad_unify.checkpoint import read_card, write_card
 from iad_unify.data.samples import DataError
@@ -16,6 +17,8 @@ from iad_unify.explainer.session import Order, open_session
 from iad_unify.explainer.sightings import Spotter
 from iad_unify.explainer.training import Schedule
 from iad_unify.procedural import draw_random
+from iad_unify.region_expert.config import HEADS
+from iad_unify.region_expert.model import create, load, save
 from iad_unify.types import DEFECT_TYPES, UNKNOWN
 
 
@@ -70,6 +73,40 @@ def test_a_fold_cuts_its_regions_as_it_would_serve_them(expert, folder, tmp_path
     collector.collect(Pictures(str(folder)).samples()[0])
     assert [(level.threshold, level.merge_gap_px, level.grow_share) for level in asked] == [(0.1, 25, 0.5)]
     assert (collector.level.merge_gap_px, collector.level.grow_share) == (5, 1.0)
+
+
+def compares(place):
+    """The expert, said to compare with templates, with random weights for it."""
+    model = create(replace(load(place).config, template=True, trained_heads=HEADS))
+    with torch.no_grad():
+        for value in model.parameters():
+            value.add_(torch.randn_like(value) * 0.05)
+    shutil.rmtree(place)
+    save(model, place, model.config)
+    return place
+
+
+def test_an_expert_that_compares_sees_the_template_and_so_does_the_fold(expert, folder, tmp_path):
+    torch.manual_seed(0)
+    card = (expert / "card.json").read_text()
+    reads, proposes = (compares(shutil.copytree(expert, tmp_path / name)) for name in ("reads", "proposes"))
+    for place in (reads, proposes):
+        (place / "card.json").write_text(card)
+    (proposes / GROUPS).write_text(json.dumps({"train": ["g9"], "validation": [], "test": ["g0"]}))
+    write_card(proposes, replace(read_card(proposes), proposal_threshold=0.02))
+    alone = Pictures(str(folder)).samples()[0]
+    rgb = cv2.imread(str(folder / "0.png"))[..., ::-1]
+    cv2.imwrite(str(tmp_path / "golden.png"), np.full_like(rgb, 90))
+    beside = replace(alone, template=tmp_path / "golden.png")
+    collector = Collector(reads, 0.02, [proposes])
+    without, seen = (collector.collect(sample)[0] for sample in (alone, beside))
+    assert without.oracle.reference is None
+    assert seen.oracle.reference.shape == seen.oracle.appearance.shape
+    assert not np.array_equal(without.oracle.appearance, seen.oracle.appearance)
+    assert without.predicted.rles != seen.predicted.rles
+    cv2.imwrite(str(tmp_path / "golden.png"), np.full((8, 9, 3), 90, np.uint8))
+    with pytest.raises(DataError, match=f"a template of 9x8 for {rgb.shape[1]}x{rgb.shape[0]}"):
+        collector.collect(beside)
 
 
 def test_a_group_that_two_folds_hold_out_is_refused(expert, folds, tmp_path):
