@@ -123,7 +123,7 @@ def _aligned(template: Path, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
     golden = pictures.read_rgb(template)
     if golden.shape != rgb.shape:
         sizes = (f"{one.shape[1]}x{one.shape[0]}" for one in (golden, rgb))
-        raise DataError(template, "a template of {} for {}".format(*sizes))
+        raise DataError(template, f"a template of {' for '.join(sizes)}")
     return align(golden, rgb)
 
 

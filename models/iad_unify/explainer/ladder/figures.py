@@ -80,5 +80,22 @@ def majority(views: Sequence[View]) -> dict[str, Any]:
     return found
 
 
+def of_expert(views: Sequence[View], resampling: Resampling) -> dict[str, Any]:
+    """How often the type that the expert holds likeliest is right, percent: of the true region and of its own, as S1 and S2.
+
+    What it does not propose counts as wrong, as it does for the explainer.
+    """
+    found: dict[str, Any] = {}
+    for setting in (Setting.ORACLE, Setting.PREDICTED):
+        tokens = [view.oracle if setting is Setting.ORACLE else view.predicted for view in views]
+        right = [
+            float(token is not None and token.named == view.fact.defect_type) if view.known_type else np.nan
+            for view, token in zip(views, tokens, strict=True)
+        ]
+        value, ci = _share(np.array(right), resampling)
+        found[str(setting)] = {"type": value, "type_ci": ci}
+    return found
+
+
 def _percent(ci: Interval | None) -> list[float] | None:
     return None if ci is None else [100 * ci[0], 100 * ci[1]]

@@ -35,6 +35,7 @@ class Token:
 
     appearance: NDArray[np.floating]  # [K, D]
     geometry: NDArray[np.float32]  # [5]
+    named: str = ""  # the type that the expert holds likeliest; the explainer is not told
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +77,27 @@ class Viewer:
         worse = {iou: degraded(mask, iou, rng) for iou in DEGREES}
         box = frame.letterbox
         squares = [box.apply_mask(mask), box.content(), *(box.apply_mask(one) for one in worse.values())]
-        looks = describe(self.model, frame, squares).appearance
+        looks, logits, _ = describe(self.model, frame, squares)
         return View(
             subject.name,
             subject.group,
             fact_of_mask(mask, {slug: 1.0}),
             slug in DEFECT_TYPES,
-            Token(looks[0], geometry_of_mask(mask)),
-            Token(found.appearance[0], found.proposals[0].geometry(box)) if found.proposals else None,
+            Token(looks[0], geometry_of_mask(mask), self._named(logits[0])),
+            self._strongest(found, box),
             _touches(found, mask),
             Token(looks[1], WHOLE_FRAME),
             {iou: Token(looks[2 + at], geometry_of_mask(one)) for at, (iou, one) in enumerate(worse.items())},
             {iou: overlap(mask, one) for iou, one in worse.items()},
         )
+
+    def _strongest(self, found: Inspected, box: Letterbox) -> Token | None:
+        if not found.proposals:
+            return None
+        return Token(found.appearance[0], found.proposals[0].geometry(box), self._named(found.type_logits[0]))
+
+    def _named(self, logits: NDArray[np.float32]) -> str:
+        return self.model.config.answers[int(logits.argmax())]
 
     def _look(self, case: Case) -> tuple[Frame, Inspected]:
         height, width = case.rgb.shape[:2]

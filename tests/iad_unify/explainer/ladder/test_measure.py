@@ -12,6 +12,7 @@ from iad_unify.checkpoint import CheckpointError
 from iad_unify.data.samples import DataError
 from iad_unify.explainer.ladder import measure
 from iad_unify.explainer.ladder.asking import questions_of
+from iad_unify.explainer.ladder.figures import of_expert
 from iad_unify.explainer.ladder.settings import OF_ONE, Setting, asking, others
 from iad_unify.explainer.ladder.views import Viewer, drawings, views_of
 from iad_unify.explainer.recipe import Recipe, write_recipe
@@ -19,6 +20,7 @@ from iad_unify.explainer.sightings import Spotter
 from iad_unify.explainer.storage import write_random_checkpoint
 from iad_unify.language.scoring import correct
 from iad_unify.procedural import draw_random
+from iad_unify.region_expert.evaluation.resampling import Resampling
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,21 @@ def test_one_question_in_every_setting_and_only_the_region_differs(views):
     assert other.fact.cell != view.fact.cell
 
 
+def test_what_the_expert_says_counts_where_it_proposes_and_where_there_is_a_word_for_it(views):
+    truth = views[0].fact.defect_type
+    right = replace(views[0], oracle=replace(views[0].oracle, named=truth), known_type=True)
+    seen = [
+        replace(right, predicted=replace(right.oracle, named=truth)),
+        replace(right, predicted=replace(right.oracle, named="warp")),
+        replace(right, predicted=None),
+        replace(right, known_type=False),
+    ]
+    found = of_expert(seen, Resampling.of(["a", "b", "c", "d"], 20))
+    assert found["S1"]["type"] == 100
+    assert found["S2"]["type"] == pytest.approx(100 / 3)
+    assert all(view.oracle.named for view in views)
+
+
 def test_a_true_answer_is_right_and_no_question_counts_on_a_numbered_region(views):
     for examples in questions_of(views, 0):
         for one in examples:
@@ -91,6 +108,7 @@ def test_the_report_has_every_setting_in_percent_and_a_chart(explainer, expert, 
         assert 0 <= one["location"] <= one["location_soft"] <= 100
     assert 100 / 9 <= report["majority_location"] <= 100
     assert report["settings"]["wrong_region"]["location_follows_ci"]
+    assert [sorted(report["expert"][setting]) for setting in ("S1", "S2")] == [["type", "type_ci"]] * 2
     assert set(report["differences"]) == {"S1-S2", "S2-S3", "S2-S4"}
     assert any(line.startswith("S3") for line in measure.lines(report))
     assert (tmp_path / "ladder.png").stat().st_size > 1000
