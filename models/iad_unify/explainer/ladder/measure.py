@@ -64,7 +64,7 @@ def evaluate(order: Order, report: Callable[[float], None] = lambda share: None)
     resampling = Resampling.of([view.group for view in views], order.resamples, order.seed)
     result = _described(order, views, resampling) | {
         **figures.majority(views),
-        "expert": figures.of_expert(views, resampling),
+        "expert_type": figures.of_expert(views, resampling),
         "settings": {str(setting): figures.of_setting(table, resampling) for setting, table in found.items()},
         "differences": figures.differences(found, resampling),
         "paper_location": {str(setting): value for setting, value in PAPER.items()},
@@ -194,7 +194,7 @@ def lines(report: dict[str, Any]) -> list[str]:
             f"{name:16s} {_value(one, 'location')} {one['n']:5d} {_value(one, 'type')} {one['type_n']:5d}"
             f" {'' if paper is None else format(paper, '.1f'):>7s}"
         )
-    for name, one in report["expert"].items():
+    for name, one in report["expert_type"].items():
         rows.append(f"{f'expert, {name}':16s} {'':9s} {'':16s} {'':5s} {_value(one, 'type')}   (its likeliest type)")
     if report["majority_location"] is not None:
         rows.append(f"{'majority':16s} {report['majority_location']:9.1f}   (always {report['majority_location_is']})")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from iad_unify.checkpoint import CheckpointError
+from iad_unify.checkpoint import CheckpointError, model_version
 from iad_unify.data.samples import DataError
 from iad_unify.explainer.ladder import measure
 from iad_unify.explainer.ladder.asking import questions_of
@@ -108,7 +108,8 @@ def test_the_report_has_every_setting_in_percent_and_a_chart(explainer, expert, 
         assert 0 <= one["location"] <= one["location_soft"] <= 100
     assert 100 / 9 <= report["majority_location"] <= 100
     assert report["settings"]["wrong_region"]["location_follows_ci"]
-    assert [sorted(report["expert"][setting]) for setting in ("S1", "S2")] == [["type", "type_ci"]] * 2
+    assert [sorted(report["expert_type"][setting]) for setting in ("S1", "S2")] == [["type", "type_ci"]] * 2
+    assert report["expert"] == model_version(expert)
     assert set(report["differences"]) == {"S1-S2", "S2-S3", "S2-S4"}
     assert any(line.startswith("S3") for line in measure.lines(report))
     assert (tmp_path / "ladder.png").stat().st_size > 1000
