@@ -28,8 +28,9 @@ from iad_unify.masks import decode_window
 from iad_unify.types import DEFECT_TYPES, UNKNOWN
 
 #: Until this share of the run only single regions and simple questions are drawn: the model first learns to read a
-#: region, in a few hundred steps, and then which of several; all at once it learns neither in several thousand.
-SIMPLE_UNTIL = 0.12
+#: region, in a few hundred steps, and then which of several; all at once it learns neither in several thousand. In a short
+#: run the share is as many steps, and at most that one.
+SIMPLE_UNTIL, SIMPLE_STEPS, SIMPLE_AT_MOST = 0.12, 500, 0.5
 SIMPLE_KINDS = (QuestionKind.DESCRIBE, QuestionKind.LOCATION, QuestionKind.TYPE, QuestionKind.SIZE)
 #: Shares of the drawn scenes: none, then of the rest the oracle's; of those with regions, mixed and moved.
 EMPTY_SHARE, ORACLE_SHARE, MIXED_SHARE, MOVED_SHARE = 0.03, 0.45, 0.25, 0.6
@@ -69,6 +70,7 @@ class Corpus:
 
     def __init__(self, sightings: Sequence[Sighting], recipe: Recipe = DEFAULT) -> None:
         self._recipe = recipe
+        self._simple_until = SIMPLE_UNTIL
         self._oracle = [regions_of(one.oracle, drawn=True) for one in sightings if one.oracle.rles]
         self._predicted = [regions_of(one.predicted, drawn=False) for one in sightings if one.predicted.rles]
         if not self._oracle:
@@ -78,17 +80,26 @@ class Corpus:
         self._wordings = wordings()
         self._no_appearance = np.zeros((0, *self._deviation.shape), np.float32)
 
+    def begin_simply(self, steps: int) -> None:
+        """Set how long a run of so many steps, 0 where they are not known, is simple."""
+        share = SIMPLE_STEPS / steps if steps else 0.0
+        self._simple_until = max(SIMPLE_UNTIL, min(share, SIMPLE_AT_MOST))
+
+    def is_simple(self, progress: float) -> bool:
+        """Whether only single regions and simple questions are drawn at that point of a run."""
+        return progress < self._simple_until
+
     def appearance(self) -> NDArray[np.float32]:
         """The appearance rows of all regions, [N, K, D]."""
         scenes = [*self._oracle, *self._predicted]
         return np.stack([region.appearance for scene in scenes for region in scene])
 
     def draw(self, rng: np.random.Generator, count: int, progress: float = 1.0) -> list[Example]:
-        """`count` examples for that point of a run, 0 to 1; from `SIMPLE_UNTIL` on, of all kinds of questions."""
+        """`count` examples for that point of a run, 0 to 1; once it `is_simple` no more, of all kinds of questions."""
         return [self._example(rng, progress) for _ in range(count)]
 
     def _example(self, rng: np.random.Generator, progress: float) -> Example:
-        simple = progress < SIMPLE_UNTIL
+        simple = self.is_simple(progress)
         scene = self._one_region(rng, progress) if simple else self._scene(rng, progress)
         kind = self._simple_kind(rng) if simple else None
         return self._about(scene, *_arranged(scene, rng), kind, rng)

@@ -24,6 +24,11 @@ class Referenced(Corpus):
         super().__init__(sightings, recipe)
         self._shown = Corpus(compared, recipe)
 
+    def begin_simply(self, steps: int) -> None:
+        """See `Corpus`."""
+        super().begin_simply(steps)
+        self._shown.begin_simply(steps)
+
     def _example(self, rng: np.random.Generator, progress: float) -> Example:
         if rng.random() < SHOWN_SHARE:
             return self._shown._example(rng, progress)

@@ -149,6 +149,7 @@ def open_session(order: Order, schedule: Schedule, report: Report = lambda stage
     version, data = model_version(order.expert), _data(order)
     before = _run_before(order) if order.resume else None  # first: looking at drawings takes minutes
     words, corpus = _corpora(order, schedule.seed, report)
+    corpus.begin_simply(schedule.steps)
     torch.manual_seed(schedule.seed)
     model, tokenizer = _start(order, words, corpus, schedule.seed)
     _say_what_it_sees(model, order)

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from iad_unify.explainer.corpus import EMPTY_SHARE, ORACLE_SHARE, SIMPLE_UNTIL, Corpus, Region, as_seen
+from iad_unify.explainer.corpus import EMPTY_SHARE, ORACLE_SHARE, Corpus, Region, as_seen
 from iad_unify.explainer.recipe import Recipe
 from iad_unify.explainer.sightings import Sighting
 from iad_unify.explainer.training import Example
@@ -33,7 +33,7 @@ class Shown(Corpus):
     def _example(self, rng: np.random.Generator, progress: float) -> Example:
         if rng.random() >= self._recipe.crops:
             return super()._example(rng, progress)
-        simple = progress < SIMPLE_UNTIL
+        simple = self.is_simple(progress)
         scene, picture = self._frame(rng, progress, simple)
         kind = self._simple_kind(rng) if simple else None
         one = self._about(scene, *as_seen(scene), kind, rng)

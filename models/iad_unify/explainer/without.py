@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.explainer.config import MAX_PROMPT_REGIONS
-from iad_unify.explainer.corpus import APPEARANCE_NOISE, SIMPLE_UNTIL, Corpus, Region, regions_of
+from iad_unify.explainer.corpus import APPEARANCE_NOISE, Corpus, Region, regions_of
 from iad_unify.explainer.prompt import Question
 from iad_unify.explainer.rewording import opened
 from iad_unify.explainer.sightings import Sighting
@@ -45,7 +45,7 @@ class Whole(Corpus):
         return self._looks
 
     def _example(self, rng: np.random.Generator, progress: float) -> Example:
-        simple = progress < SIMPLE_UNTIL
+        simple = self.is_simple(progress)
         pool = self._single if simple else range(len(self._frames))
         index = pool[int(rng.integers(len(pool)))]
         asked = self._asked(_facts(self._frames[index]), rng, self._simple_kind(rng) if simple else None)

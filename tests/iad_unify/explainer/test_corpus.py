@@ -70,6 +70,21 @@ def test_some_prompts_hold_no_region_and_say_so(corpus):
     assert not any(parse(one.answer, question=one.question.text).asserted for one in empty)
 
 
+def test_a_short_run_is_simple_for_as_many_steps_as_reading_a_region_takes(expert):
+    corpus = Corpus(gather(Spotter(expert, 0.02), "train", 0, 24))
+
+    def lead_in(steps):
+        corpus.begin_simply(steps)
+        return max(share for share in np.linspace(0, 1, 1001) if corpus.is_simple(share))
+
+    assert lead_in(0) == lead_in(9000) == pytest.approx(0.12, abs=2e-3)
+    assert lead_in(1250) == pytest.approx(500 / 1250, abs=2e-3)
+    assert lead_in(100) == pytest.approx(0.5, abs=2e-3)
+    counts = {len(one.question.geometry) for one in corpus.draw(np.random.default_rng(1), 100, 0.49)}
+    assert counts == {1}
+    assert len({len(one.question.geometry) for one in corpus.draw(np.random.default_rng(1), 100, 0.51)}) > 1
+
+
 def test_what_was_drawn_is_said_first_when_the_expert_holds_it_likely():
     logits = np.full(len(DEFECT_TYPES) + 1, -9.0, np.float32)  # and "unknown"
     logits[[0, 1]] = 1.0, 0.8
