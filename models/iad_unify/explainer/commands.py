@@ -63,6 +63,10 @@ def train(
     crops: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the examples that show the frame beside its regions.")
     ] = 0.0,
+    simple: Annotated[
+        bool,
+        typer.Option("--simple", help="One region and its type, place and size in English; for runs of 1,000 steps."),
+    ] = False,
     config: Annotated[
         str, typer.Option(help="tiny (from scratch) or full (a pretrained Qwen3.5, see --base).")
     ] = "tiny",
@@ -107,7 +111,7 @@ def train(
     if data != "procedural" and not fold_expert and (schedule, regions) != ("gt", "given"):
         raise typer.BadParameter("an expert proposes too well on what it learned from", param_hint="--fold-expert")
     try:
-        recipe = Recipe(schedule, regions, lora, whole, gradient_checkpointing, references, neighbours, crops)
+        recipe = Recipe(schedule, regions, lora, whole, gradient_checkpointing, references, neighbours, crops, simple)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     if not minutes and not steps:

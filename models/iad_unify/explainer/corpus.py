@@ -87,7 +87,7 @@ class Corpus:
 
     def is_simple(self, progress: float) -> bool:
         """Whether only single regions and simple questions are drawn at that point of a run."""
-        return progress < self._simple_until
+        return self._recipe.simple or progress < self._simple_until
 
     def appearance(self) -> NDArray[np.float32]:
         """The appearance rows of all regions, [N, K, D]."""
@@ -142,7 +142,9 @@ class Corpus:
         return self._oracle if share >= 1 or rng.random() < share else self._predicted
 
     def _one_region(self, rng: np.random.Generator, progress: float) -> list[Region]:
-        pool = self._pool(rng, self._recipe.oracle_share(progress, 1.0))
+        pool = self._pool(
+            rng, self._recipe.oracle_share(progress, 1.0 if progress < self._simple_until else ORACLE_SHARE)
+        )
         scene = pool[int(rng.integers(len(pool)))]
         return [scene[int(rng.integers(len(scene)))]]
 

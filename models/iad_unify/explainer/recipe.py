@@ -21,7 +21,7 @@ STAGES = {"stage-wise": 2}
 REGIONS = ("given", "whole", "none")
 
 #: Fields that a file may lack, since there was a time before them.
-_LATER = {"references": False, "neighbours": 0.0, "crops": 0.0}
+_LATER = {"references": False, "neighbours": 0.0, "crops": 0.0, "simple": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,9 @@ class Recipe:
     references: bool = False  # half of the examples show what a golden template looks like at each region
     neighbours: float = 0.0  # share of examples that tell what regions like theirs were confirmed as; 0: none ever does
     crops: float = 0.0  # share of the examples that show the frame
+    simple: bool = (
+        False  # one region and what it is, where, how large, in English: a thousand steps learn that, and no more
+    )
 
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
@@ -85,7 +88,12 @@ class Recipe:
 
     def options(self) -> str:
         """The command's options for those fields, each after a blank."""
-        named = {"whole": "--whole", "checkpointing": "--gradient-checkpointing", "references": "--references"}
+        named = {
+            "whole": "--whole",
+            "checkpointing": "--gradient-checkpointing",
+            "references": "--references",
+            "simple": "--simple",
+        }
         return "".join(
             f" {named[name]}" if name in named else f" --{name} {value}" for name, value in self.changes().items()
         )

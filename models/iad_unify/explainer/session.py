@@ -188,7 +188,7 @@ def _corpora(order: Order, seed: int, report: Report) -> tuple[Corpus, Corpus]:
     if order.recipe.crops:
         return words, Shown(seen, _frames(order, seed, keep, report), order.recipe)
     if order.recipe.regions == "whole" and looks is not None:
-        return words, Whole(seen, looks)
+        return words, Whole(seen, looks, order.recipe)
     if order.recipe.regions == "none":
         return words, Blind(seen, order.recipe)
     return words, words if order.recipe == DEFAULT else Corpus(seen, order.recipe)

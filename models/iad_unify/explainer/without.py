@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from iad_unify.explainer.config import MAX_PROMPT_REGIONS
 from iad_unify.explainer.corpus import APPEARANCE_NOISE, Corpus, Region, regions_of
 from iad_unify.explainer.prompt import Question
+from iad_unify.explainer.recipe import DEFAULT, Recipe
 from iad_unify.explainer.rewording import opened
 from iad_unify.explainer.sightings import Sighting
 from iad_unify.explainer.training import Example
@@ -32,9 +33,9 @@ class Blind(Corpus):
 class Whole(Corpus):
     """Frames as they were seen, the whole of each as the one region; `looks` are their appearance rows [N, K, D]."""
 
-    def __init__(self, sightings: Sequence[Sighting], looks: NDArray[np.floating]) -> None:
+    def __init__(self, sightings: Sequence[Sighting], looks: NDArray[np.floating], recipe: Recipe = DEFAULT) -> None:
         self._looks = looks.astype(np.float32)  # first: their deviation is taken from `appearance`
-        super().__init__(sightings)
+        super().__init__(sightings, recipe)
         self._frames = [regions_of(one.oracle, drawn=True) for one in sightings]
         self._single = [index for index, scene in enumerate(self._frames) if len(scene) == 1]
         if not self._single:
