@@ -43,6 +43,7 @@ def test_a_recipe_is_read_back_and_the_default_needs_no_file(tmp_path):
     write_recipe(tmp_path, recipe)
     assert recipe_of(tmp_path) == recipe
     assert recipe.options() == " --schedule joint --lora 8 --gradient-checkpointing"
+    assert Recipe(simple=True).options() == " --simple"
     write_recipe(tmp_path, DEFAULT)
     assert not (tmp_path / NAME).exists()
     assert recipe_of(tmp_path) == DEFAULT

@@ -8,6 +8,7 @@ from iad_unify.explainer.recipe import Recipe
 from iad_unify.explainer.sightings import Spotter, drawn, gather
 from iad_unify.explainer.without import Blind, Whole
 from iad_unify.language.claims import parse
+from iad_unify.language.detection import detect
 
 COUNT = 24
 
@@ -43,6 +44,25 @@ def test_a_whole_picture_is_one_region_and_its_answers_are_of_its_defects(seen, 
         assert one.question.appearance.shape == looks[:1].shape
         told = parse(one.answer, question=one.question.text).counts
         assert not told or told[0] in counts
+
+
+def test_a_simple_run_asks_of_one_region_in_english_to_its_end(seen, looks):
+    simple = Recipe(simple=True)
+    whole, blind = Recipe(regions="whole", simple=True), Recipe(regions="none", simple=True)
+    given, *controls = (Corpus(seen, simple), Whole(seen, looks, whole), Blind(seen, blind))
+    asked = [corpus.draw(np.random.default_rng(7), 60, 0.9) for corpus in (given, *controls)]
+    assert {len(one.question.geometry) for one in asked[0]} == {1}
+    assert {one.question.text for one in asked[0]} == {one.question.text for one in asked[2]}
+    for one in (one for examples in asked for one in examples):
+        assert detect(one.answer) == "en"
+        assert parse(one.answer, question=one.question.text).counts in ((), (1,))
+    predicted = {region.appearance.tobytes() for scene in given._predicted for region in scene}
+    begun, later = (
+        [given._one_region(np.random.default_rng(index), progress)[0].appearance.tobytes() for index in range(40)]
+        for progress in (0.05, 0.9)
+    )
+    assert not predicted & set(begun)  # the usual schedule begins with true ones
+    assert predicted & set(later)
 
 
 def test_without_a_picture_of_one_defect_there_is_nothing_to_begin_with(seen, looks):

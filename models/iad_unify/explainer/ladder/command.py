@@ -61,7 +61,7 @@ def evaluate(
 def ablate(
     expert: Annotated[Path, typer.Option(help="Checkpoint folder of the region expert whose tokens are read.")],
     out: Annotated[Path, typer.Option(help="Folder of the arms and of report.json; run again, it goes on.")],
-    steps: Annotated[int, typer.Option(min=1, help="Steps of every arm.")] = 1200,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of every arm.")] = 2000,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of every arm.")] = 3,
     arms: Annotated[
         list[str] | None,
