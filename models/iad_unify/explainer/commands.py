@@ -78,7 +78,7 @@ def train(
     steps: Annotated[int, typer.Option(min=0, help="Steps of training; 0 for no limit.")] = 0,
     drawings: Annotated[int, typer.Option(min=8, help="Drawings to look at before training.")] = 4000,
     batch: Annotated[int, typer.Option(min=1, help="Questions per step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 1e-3,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of drawings, questions and weights.")] = 0,
     threads: ThreadsOption = 1,

@@ -76,7 +76,7 @@ class Order:
     drawings: int = 3000
     views: int = 400  # drawings to look at for the questions
     batch: int = 16
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
     resamples: int = 1000
     device: str = "cpu"
 

@@ -61,7 +61,7 @@ def evaluate(
 def ablate(
     expert: Annotated[Path, typer.Option(help="Checkpoint folder of the region expert whose tokens are read.")],
     out: Annotated[Path, typer.Option(help="Folder of the arms and of report.json; run again, it goes on.")],
-    steps: Annotated[int, typer.Option(min=1, help="Steps of every arm.")] = 2000,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of every arm.")] = 1000,
     seeds: Annotated[int, typer.Option(min=1, help="Trainings of every arm.")] = 3,
     arms: Annotated[
         list[str] | None,
@@ -82,7 +82,7 @@ def ablate(
     drawings: Annotated[int, typer.Option(min=8, help="Drawings to look at before training.")] = 3000,
     pictures: Annotated[int, typer.Option(min=8, help="Drawings to look at for the questions.")] = 400,
     batch: Annotated[int, typer.Option(min=1, help="Questions per step.")] = 16,
-    learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 2e-3,
+    learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 1e-3,
     resamples: Annotated[int, typer.Option(min=10, help="Bootstrap resamples, by group.")] = 1000,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",

@@ -107,7 +107,7 @@ def test_a_table_on_parts_tells_its_data_and_takes_no_other_pictures_to_ask_abou
     result = ablation.result_of(order)
     assert (result["data"], result["split"]) == (folder.name, "test")
     assert f"--data {folder.name} --groups groups.json --fold-expert FOLD --steps 1" in result["command"]
-    assert "--batch 16 --learning-rate 0.002" in result["command"]
+    assert "--batch 16 --learning-rate 0.001" in result["command"]
     assert str(folder.parent) not in json.dumps(result)
     divide("2.png", "4.png")
     with pytest.raises(CheckpointError, match="the table there differs in: asked"):
