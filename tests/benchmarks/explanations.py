@@ -1,11 +1,12 @@
-"""Explanations per second: one `generate` at a time against questions that wait together and are answered in batches.
+"""Explanations per second: one `generate` at a time against questions that are asked at once and answered together.
 
     python tests/benchmarks/explanations.py
     python tests/benchmarks/explanations.py --concurrent 1,8,32 --seconds 20 --checkpoint CKPT --expert CKPT
 
 Both answer the daemon's alert question about the same regions of drawings, in one process and on one thread, in turns, so
-that other work on the machine meets both alike. Times are processor time and wall time; the ratio is of wall time. The
-batches are those of the server: `Answers` in front of `ExplainerService`, as in Triton's model and in the embedded process.
+that other work on the machine meets both alike. Times are processor time and wall time; the ratio is of wall time. One by one
+is the model's own `generate`, greedy and cached. Together is as on the server: `Answers` in front of `ExplainerService`, as in
+Triton's model and in the embedded process.
 """
 
 import argparse
@@ -16,14 +17,19 @@ from queue import Queue
 from typing import Any
 
 import numpy as np
+import torch
 from rich.console import Console
 from rich.table import Table
 
 from iad_unify import resources
+from iad_unify.explainer.prompt import PromptWriter
+from iad_unify.explainer.reads import Reads
+from iad_unify.explainer.storage import load
 from iad_unify.language.speech import VOICES
 from iad_unify.procedural.drawing import draw_random
 from iad_unify.serving.answers import Answers
 from iad_unify.serving.explainer import ExplainerService
+from iad_unify.serving.questions import parse
 from iad_unify.serving.region_expert import RegionExpertService
 
 Tensors = dict[str, Any]
@@ -43,9 +49,11 @@ def main() -> None:
     levels = [int(level) for level in options.concurrent.split(",")]
     rows = {"one by one": [], **{f"{level} concurrent": [] for level in levels}}
     service.generate(asked[:2], lambda index, text, final: None)  # the first call is slow
+    generates = Generating(options.checkpoint)
+    generates.answer(asked[0])
     for _ in range(options.rounds):
         share = options.seconds / options.rounds
-        rows["one by one"].append(alone(service, asked, share))
+        rows["one by one"].append(alone(generates, asked, share))
         for level in levels:
             rows[f"{level} concurrent"].append(together(service, asked, level, options.batch, share))
     show(rows)
@@ -78,11 +86,32 @@ def questions(expert: Path, count: int) -> list[Tensors]:
     return found
 
 
-def alone(service: ExplainerService, asked: Sequence[Tensors], seconds: float) -> tuple[int, float, float]:
+class Generating:
+    """The explainer by `transformers` alone."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        self._model, self._tokenizer = load(checkpoint)
+        config = self._model.config
+        self._writer, self._rows = (
+            PromptWriter(self._tokenizer, Reads.of(config)),
+            (config.region_rows, config.region_dim),
+        )
+
+    @torch.inference_mode()
+    def answer(self, tensors: Tensors) -> str:
+        question, decoding = parse(tensors, self._rows)
+        batch, end = self._writer.batch([question]), int(self._tokenizer.eos_token_id)
+        ids = self._model.generate(
+            **batch.arguments(), max_new_tokens=decoding.max_tokens, do_sample=False, eos_token_id=end, pad_token_id=end
+        )
+        return str(self._tokenizer.decode(ids[0, batch.input_ids.shape[1] :], skip_special_tokens=True))
+
+
+def alone(model: Generating, asked: Sequence[Tensors], seconds: float) -> tuple[int, float, float]:
     """Answers, wall seconds, processor seconds."""
     began, worked, done = time.perf_counter(), time.process_time(), 0
     while time.perf_counter() - began < seconds:
-        service.generate([asked[done % len(asked)]], lambda index, text, final: None)
+        model.answer(asked[done % len(asked)])
         done += 1
     return done, time.perf_counter() - began, time.process_time() - worked
 
