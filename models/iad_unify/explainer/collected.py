@@ -21,6 +21,7 @@ from iad_unify.explainer.sightings import Regions, Sighting, Spotter, proposal_t
 from iad_unify.procedural import Drawing, DrawnDefect
 from iad_unify.region_expert.inspection import maps
 from iad_unify.region_expert.proposals import smooth
+from iad_unify.region_expert.squares import read_golden
 from iad_unify.region_expert.template import align
 from iad_unify.types import DEFECT_TYPES, UNKNOWN
 
@@ -86,13 +87,15 @@ class Collector(Spotter):
         self._held_out = held_out(folds)
 
     def golden(self, drawing: Drawing) -> NDArray[np.uint8] | None:
-        """The picture's template, for an expert that compares."""
-        return drawing.clean if self.model.config.template and drawing.clean is not drawing.image else None
+        """The picture's template, where `collect` has read one."""
+        return None if drawing.clean is drawing.image else drawing.clean
 
     def collect(self, sample: Sample) -> tuple[Sighting, NDArray[np.float16]]:
         """What is seen in a picture, and the appearance rows [1, K, D] of the whole of it; raises DataError."""
         rgb = pictures.read_rgb(sample.image)
-        good = rgb if sample.template is None else _aligned(sample.template, rgb)
+        good = rgb
+        if self.model.config.template and sample.template is not None:
+            good = align(read_golden(sample.template, rgb.shape[1], rgb.shape[0]), rgb)
         defects = tuple(
             DrawnDefect(slug if slug in DEFECT_TYPES else UNKNOWN, mask)
             for slug, mask in truth.defects(sample, rgb)
@@ -116,15 +119,6 @@ class Collector(Spotter):
             _in_order(self._predicted(drawing, look, proposing, level), answers),
         )
         return sighting, self.whole(frame)
-
-
-def _aligned(template: Path, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A golden picture [H, W, 3] moved onto a frame; DataError when it has another size."""
-    golden = pictures.read_rgb(template)
-    if golden.shape != rgb.shape:
-        sizes = (f"{one.shape[1]}x{one.shape[0]}" for one in (golden, rgb))
-        raise DataError(template, f"a template of {' for '.join(sizes)}")
-    return align(golden, rgb)
 
 
 def _in_order(regions: Regions, answers: Sequence[str]) -> Regions:

@@ -91,10 +91,15 @@ def open_sample(sample: Sample, size: int, type_slugs: Sequence[str]) -> tuple[L
 
 def read_template(path: Path, square: NDArray[np.uint8], letterbox: Letterbox) -> NDArray[np.uint8]:
     """A golden picture as a square uint8 [S, S, 3] aligned with `square`; raises DataError when its size differs."""
+    return align(letterbox.apply(read_golden(path, letterbox.width, letterbox.height)), square)
+
+
+def read_golden(path: Path, width: int, height: int) -> NDArray[np.uint8]:
+    """A golden picture [height, width, 3] as it is; raises DataError when its size differs."""
     rgb = pictures.read_rgb(path)
-    if rgb.shape[:2] != (letterbox.height, letterbox.width):
-        raise DataError(path, f"a template of {rgb.shape[1]}x{rgb.shape[0]} for {letterbox.width}x{letterbox.height}")
-    return align(letterbox.apply(rgb), square)
+    if rgb.shape[:2] != (height, width):
+        raise DataError(path, f"a template of {rgb.shape[1]}x{rgb.shape[0]} for {width}x{height}")
+    return rgb
 
 
 def _box_plane(sample: Sample, letterbox: Letterbox) -> NDArray[np.uint8] | None:

@@ -161,10 +161,10 @@ class ServedReferences:
 class ServedExplainer:
     """The explainer: pieces as they come; calls that arrive meanwhile join those that are being answered."""
 
-    def __init__(self, checkpoint: Path, threads: int) -> None:
-        from iad_unify.serving.explainer import MAX_BATCH, ExplainerService
+    def __init__(self, checkpoint: Path, threads: int, at_once: int) -> None:
+        from iad_unify.serving.explainer import ExplainerService
 
-        self._service, self._at_once = ExplainerService(checkpoint, threads=threads), MAX_BATCH
+        self._service, self._at_once = ExplainerService(checkpoint, threads=threads), at_once
         self.model_version = self._service.model_version
 
     def answer(self, calls: Sequence[Call], inbox: Inbox) -> None:
@@ -214,14 +214,16 @@ class ServedEditor:
                 _report(inbox, call_id, error)
 
 
-def load(role: str, checkpoint: Path, explainer: Path | None, references: Path | None, threads: int) -> Served:
-    """The model of a role. Raises CheckpointError."""
+def load(
+    role: str, checkpoint: Path, explainer: Path | None, references: Path | None, threads: int, at_once: int
+) -> Served:
+    """The model of a role; `at_once` bounds the calls that it answers together. Raises CheckpointError."""
     if role == "region_expert":
         return ServedExpert(checkpoint, threads, references)
     if role == "references" and references is not None:
         return ServedReferences(checkpoint, references, threads)
     if role == "explainer":
-        return ServedExplainer(checkpoint, threads)
+        return ServedExplainer(checkpoint, threads, at_once)
     if role == "defect_editor" and explainer is not None:
         return ServedEditor(checkpoint, explainer, threads)
     raise ValueError(f"no such role: {role}")
@@ -251,7 +253,12 @@ def main() -> None:
     inbox = Inbox(Connection(arguments.fd))
     try:
         served = load(
-            arguments.role, arguments.checkpoint, arguments.explainer, arguments.references, arguments.threads
+            arguments.role,
+            arguments.checkpoint,
+            arguments.explainer,
+            arguments.references,
+            arguments.threads,
+            arguments.max_batch_size,
         )
     except (CheckpointError, OSError, ValueError) as error:
         inbox.send("refused", None, str(error))
