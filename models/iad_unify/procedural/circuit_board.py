@@ -17,6 +17,7 @@ _SUBSTRATES: tuple[Colour, ...] = (
     (70, 110, 60),
     (150, 130, 80),
 )
+_PRINT: Colour = (232, 232, 226)
 _METALS: tuple[Colour, ...] = ((205, 170, 80), (190, 192, 195), (200, 130, 85))
 
 
@@ -117,7 +118,7 @@ def _component(
     metal: Colour,
     scale: float,
 ) -> NDArray[np.bool_]:
-    """Draw one component and return its mask; under a package the bare board has no pads."""
+    """Draw one component and return its mask; under a package the bare board has no pads, but a printed footprint."""
     x, y, w, h = spot
     if max(w, h) > 30 * scale:
         tone = float(rng.uniform(22, 60))
@@ -132,6 +133,17 @@ def _component(
         cv2.rectangle(board, (x, y), (x + w, y + h), metal, -1)
         corner = ((x + end, y), (x + w - end, y + h)) if w >= h else ((x, y + end), (x + w, y + h - end))
         cv2.rectangle(board, corner[0], corner[1], body, -1)
+    _footprint(bare, spot, scale)
     mask = np.zeros(board.shape[:2], dtype=bool)
     mask[y : y + h + 1, x : x + w + 1] = True
     return mask
+
+
+def _footprint(bare: NDArray[np.uint8], spot: tuple[int, int, int, int], scale: float) -> None:
+    """What is printed under a component, and seen only when it is missing: a white frame and its diagonal."""
+    x, y, w, h = spot
+    inset = max(1, round(2 * scale))
+    first, last = (x + inset, y + inset), (x + w - inset, y + h - inset)
+    thickness = max(1, round(scale))
+    cv2.rectangle(bare, first, last, _PRINT, thickness)
+    cv2.line(bare, first, last, _PRINT, thickness, cv2.LINE_AA)

@@ -20,7 +20,7 @@ from iad_unify.types import DEFECT_TYPES
 USUAL_DEFECTS: dict[str, tuple[str, ...]] = {
     "metal_tile": tuple(t for t in DEFECT_TYPES if t != "missing_part"),
     "circuit_board": ("scratch", "crack", "hole", "chip", "stain", "contamination", "discoloration", "missing_part"),
-    "fabric": ("scratch", "hole", "stain", "contamination", "discoloration", "fray", "missing_part"),
+    "fabric": ("scratch", "hole", "stain", "contamination", "discoloration", "fray"),
     "gasket": ("scratch", "crack", "hole", "chip", "dent", "stain", "contamination", "fray", "missing_part"),
     "capsule": ("scratch", "crack", "hole", "chip", "dent", "stain", "contamination", "discoloration"),
 }
@@ -68,7 +68,7 @@ def draw(product: str, rng: np.random.Generator, *, size: int = 256, defect_type
         shape = _shape(defect_type, rng, stage, free)
         if shape is None:
             continue
-        marks.paint(defect_type, rng, image, stage.under, shape, _tint(rng, stage))
+        marks.paint(defect_type, rng, image, stage.under, stage.allowed, shape, _tint(rng, stage))
         free &= ~_grown(shape.mask, 2 * marks.EDGE_PX + 2)
         drawn.append(DrawnDefect(defect_type, shape.mask))
     return Drawing(product, _quantised(image), clean, tuple(drawn))

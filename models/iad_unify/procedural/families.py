@@ -16,7 +16,7 @@ def _straight(rng: np.random.Generator, canvas: Canvas, spot: Spot) -> None:
 
 
 def _arc(rng: np.random.Generator, canvas: Canvas, spot: Spot) -> None:
-    bend = rng.uniform(0.3, 1.4) * rng.choice([-1, 1])
+    bend = rng.uniform(0.2, 0.8) * rng.choice([-1, 1])
     t = np.linspace(0, 1, 16)
     heading = spot.angle + bend * t
     x, y = (
@@ -42,7 +42,7 @@ def _line(rng: np.random.Generator, spot: Spot) -> int:
 def _crack(rng: np.random.Generator, canvas: Canvas, spot: Spot, angle: float, branches: int) -> None:
     step = rng.uniform(3, 7) * spot.scale
     path = walk(rng, spot, angle, step, rng.uniform(0.25, 0.6))
-    width = _line(rng, spot)
+    width = min(_line(rng, spot), max(1, round(spot.extent / 16)))  # a short thick one would be a blob
     half = len(path) // 2 + 1
     stroke(canvas, path[: half + 1], width)
     stroke(canvas, path[half:], max(1, width - 1))
@@ -113,14 +113,12 @@ def _bite(longest: float) -> Family:
 
 
 def _fibre(rng: np.random.Generator, canvas: Canvas, spot: Spot) -> None:
-    bends = walk(rng, spot, spot.angle, spot.extent / 6, 0.8)
-    t = np.linspace(0, 1, len(bends))
-    fine = np.linspace(0, 1, 6 * len(bends))
-    kernel = np.ones(7) / 7
-    smooth = [
-        np.convolve(np.pad(np.interp(fine, t, bends[:, axis]), 3, mode="edge"), kernel, "valid") for axis in (0, 1)
-    ]
-    path = np.stack(smooth, axis=1).round().astype(np.int32)
+    """A curl: it turns by half a circle to more than a whole one, tighter towards one end."""
+    t = np.linspace(0, 1, 48)
+    heading = spot.angle + rng.uniform(3.0, 7.5) * rng.choice([-1, 1]) * t ** rng.uniform(0.8, 1.6)
+    heading += rng.uniform(0.1, 0.5) * np.sin(rng.uniform(8, 20) * t + rng.uniform(0, 6.3))
+    x, y = (np.cumsum(turn) * spot.extent * 1.6 / 48 for turn in (np.cos(heading), np.sin(heading)))
+    path = np.stack([spot.x + x - x.mean(), spot.y + y - y.mean()], axis=1).round().astype(np.int32)
     stroke(canvas, path, max(1, round(rng.choice([1, 1, 2]) * spot.scale)))
 
 
@@ -190,27 +188,26 @@ _OUTLINES: dict[str, tuple[tuple[tuple[str, Family, bool], ...], float, float]] 
         210,
     ),
     "hole": (
-        (("round", _blob(0.06, 1.25), False), ("pit", _blob(0.4), False), ("pinholes", _cluster(0.35, 0.2), False)),
-        4,
-        26,
+        (("round", _blob(0.06, 1.25), False), ("oblong", _blob(0.08, 1.8), False), ("pit", _blob(0.15), False)),
+        6,
+        28,
     ),
     "chip": ((("bite", _bite(1.5), True), ("shallow", _bite(5.0), True)), 9, 60),
     "dent": ((("round", _blob(0.05, 1.3), False), ("long", _blob(0.1, 3.5), False)), 13, 62),
     "stain": ((("blob", _blob(0.45), False), ("drip", _drip, False), ("splash", _cluster(0.45, 0.4), False)), 14, 90),
     "contamination": (
         (("fibre", _fibre, False), ("specks", _cluster(0.25, 0.3), False), ("lump", _blob(0.5), False)),
-        6,
+        12,
         60,
     ),
     "discoloration": (
         (
             ("cloud", _blob(0.4, 2.0), False),
             ("band", _band, False),
-            ("side", _side, True),
             ("patch", _patch, False),
         ),
         34,
-        170,
+        130,
     ),
     "fray": ((("threads", _threads, True), ("ragged", _ragged, True), ("worn", _blob(0.35, 1.8), False)), 22, 130),
     "missing_part": ((("corner", _bite(1.2), True), ("block", _side, True)), 26, 90),

@@ -1,9 +1,10 @@
 """How a defect changes the surface: several looks for every defect type, from barely visible to strong.
 
 Each type has something that no other has, so that whoever sees the mark can name it: a scratch is bright and smooth, a
-crack dark and jagged, a hole dark with a sharp border, a chip broken into facets, a dent light on one side and dark on
-the other, a stain a film with a darker rim, contamination grainy, a discoloration the same texture under a soft or a
-straight border, a fray full of loose strands, and where a part is missing what lies behind it shows.
+crack dark and jagged, a hole round and black with a lit rim, a chip broken into bright facets, a dent light on one side
+and dark on the other, a stain a thin film with a stronger rim, contamination grainy, or a curl with its shadow, a
+discoloration the same texture under a soft or a straight border, a fray full of loose strands, and where a part is
+missing what lies behind it shows, beside the torn edge of what is left.
 
 A look gets the clean patch and the shape's distance fields and returns the patch with the defect. It knows nothing of
 where the patch lies in the frame. Pixels outside the mask change by at most the soft edge of 2 px.
@@ -22,7 +23,7 @@ from iad_unify.procedural.shapes import Mask, Shape
 #: How far, in pixels, a soft edge may reach outside the mask.
 EDGE_PX = 2
 #: Grey levels of the contrast that is asked of a look, drawn log-uniformly, and the least mean change that is left.
-FAINTEST, STRONGEST, LEAST_CHANGE = 48.0, 140.0, 16.0
+FAINTEST, STRONGEST, LEAST_CHANGE = 52.0, 140.0, 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,7 @@ class Patch:
 
     clean: Field  # [h, w, 3]
     under: Field  # [h, w, 3]: what lies behind the part
+    part: Mask  # [h, w]: where the part is, defects aside
     ink: Field  # [h, w] 0..1: the strokes with a soft edge
     cover: Field  # [h, w] 0..1: the mask with a soft edge
     depth: Field  # [h, w]: distance to the mask's border in pixels, 0 outside
@@ -62,6 +64,9 @@ class Patch:
 
 Look = Callable[[np.random.Generator, Patch], Field]
 
+#: Grey level of a surface on which nothing looks brighter, and of one on which nothing looks darker.
+_BRIGHT, _DARK = 190.0, 60.0
+
 
 def _sign(rng: np.random.Generator, patch: Patch, bright_share: float) -> float:
     if patch.level < 45:
@@ -70,15 +75,18 @@ def _sign(rng: np.random.Generator, patch: Patch, bright_share: float) -> float:
 
 
 def _scratch_line(rng: np.random.Generator, patch: Patch) -> Field:
+    """Bare material shines; on what shines already only the groove is seen."""
+    if patch.level > _BRIGHT:
+        return _scratch_groove(rng, patch)
     pressure = np.clip(1 + 0.4 * patch.noise(rng, 9), 0.25, 1.5)
-    return patch.added(as_field(_sign(rng, patch, 1.0) * patch.strength * patch.ink * pressure))
+    return patch.added(as_field(patch.strength * patch.ink * pressure))
 
 
 def _scratch_groove(rng: np.random.Generator, patch: Patch) -> Field:
     """A bright flank beside a dark one, as a groove under slanted light."""
     dx, dy = rng.choice([-1, 1], 2)
     shifted = np.roll(patch.ink, (int(dy), int(dx)), axis=(0, 1)) * (patch.cover > 0)
-    return patch.added(as_field(patch.strength * (patch.ink - 0.8 * shifted) * rng.choice([-1, 1])))
+    return patch.added(as_field(patch.strength * (patch.ink - 0.8 * shifted)))
 
 
 def _crack_dark(rng: np.random.Generator, patch: Patch) -> Field:
@@ -94,16 +102,12 @@ def _crack_lipped(rng: np.random.Generator, patch: Patch) -> Field:
     return as_field(patch.darker(patch.ink) + glint[:, :, None])
 
 
-def _hole_dark(rng: np.random.Generator, patch: Patch) -> Field:
-    deep = np.clip(0.55 + 0.45 * patch.depth / max(1.0, float(patch.depth.max())), 0, 1)
-    return patch.darker(as_field(patch.ink * deep * rng.uniform(1.3, 1.8)))
-
-
-def _hole_rimmed(rng: np.random.Generator, patch: Patch) -> Field:
-    """A dark hole with a bright crescent on the side away from the light."""
-    slope = _slope(rng, patch)
-    rim = np.exp(-patch.depth / 1.5) * patch.cover * np.clip(slope, 0, 1)
-    return as_field(patch.darker(patch.ink) + (patch.strength * rng.uniform(0.3, 0.8) * rim)[:, :, None])
+def _hole(rng: np.random.Generator, patch: Patch) -> Field:
+    """Black inside, with a bright crescent on the side away from the light."""
+    deep = np.clip(0.6 + 0.4 * patch.depth / max(1.0, float(patch.depth.max())), 0, 1)
+    black = patch.clean * (1 - rng.uniform(0.85, 0.97) * (patch.ink * deep)[:, :, None])
+    rim = np.exp(-patch.depth / 1.5) * patch.cover * np.clip(_slope(rng, patch) + 0.2, 0, 1)
+    return as_field(black + (patch.strength * rng.uniform(0.9, 1.4) * rim)[:, :, None])
 
 
 def _slope(rng: np.random.Generator, patch: Patch) -> Field:
@@ -123,14 +127,16 @@ def _chip_fracture(rng: np.random.Generator, patch: Patch) -> Field:
 
 
 def _facets(rng: np.random.Generator, patch: Patch) -> Field:
-    steps = np.round(patch.noise(rng, rng.uniform(3, 6)) * 1.5) / 1.5 + 0.15 * patch.noise(rng, 1.5)
-    level = patch.level + _sign(rng, patch, 0.3) * patch.strength
-    return rgb(as_field(level + steps * patch.strength * 0.45))
+    """A fresh fracture is paler than a worn surface."""
+    steps = np.round(patch.noise(rng, rng.uniform(3, 6)) * 1.5) / 1.5 + 0.1 * patch.noise(rng, 1.5)
+    level = patch.level + (-0.8 if patch.level > _BRIGHT else 1.0) * patch.strength
+    return rgb(as_field(np.clip(level, 40, 215) + steps * patch.strength * 0.45))
 
 
 def _chip_gone(rng: np.random.Generator, patch: Patch) -> Field:
     """The background shows behind a wide broken edge."""
-    edge = np.clip(1.5 - patch.depth / rng.uniform(4.0, 7.0), 0, 1)[:, :, None]
+    width = max(4.0, rng.uniform(0.5, 0.8) * float(patch.depth.max()))
+    edge = np.clip(2.0 - 1.5 * patch.depth / width, 0, 1)[:, :, None]
     return patch.covered(as_field(edge * _facets(rng, patch) + (1 - edge) * patch.under), patch.cover)
 
 
@@ -146,37 +152,54 @@ def _dent_soft(rng: np.random.Generator, patch: Patch) -> Field:
     return patch.added(as_field(patch.strength * shade * patch.cover))
 
 
-def _absorbed(patch: Patch, alpha: Field) -> Field:
-    """Light taken away, more of the complementary colours of the tint."""
-    share = np.float32(min(0.9, patch.strength / max(patch.level, 20.0)))
+def _filmed(patch: Patch, alpha: Field) -> Field:
+    """A thin film: light taken away, more of the complementary colours of the tint; on a dark surface a pale bloom.
+
+    The surface's own texture is seen through it.
+    """
+    share = np.float32(min(0.5, patch.strength / max(patch.level, 20.0)))
     colour = np.array([2 - t for t in patch.tint], dtype=np.float32)
-    return as_field(patch.clean * np.clip(1 - share * alpha[:, :, None] * colour, 0.05, 1))
+    if patch.level < _DARK:
+        return as_field(patch.clean + (0.7 * patch.strength * alpha)[:, :, None] * colour)
+    return as_field(patch.clean * np.clip(1 - share * alpha[:, :, None] * colour, 0.25, 1))
 
 
 def _stain_film(rng: np.random.Generator, patch: Patch) -> Field:
-    blotches = np.clip(0.7 + 0.25 * patch.noise(rng, 8), 0.3, 1.0)
-    return _absorbed(patch, as_field(patch.cover * (blotches + 0.5 * np.exp(-patch.depth / 1.5))))
+    blotches = np.clip(0.65 + 0.15 * patch.noise(rng, 8), 0.3, 0.9)
+    return _filmed(patch, as_field(patch.cover * (blotches + 0.7 * np.exp(-patch.depth / 1.5))))
 
 
 def _stain_dried(rng: np.random.Generator, patch: Patch) -> Field:
-    """A dried drop: pale inside, a dark rim."""
+    """A dried drop: pale inside, a strong rim."""
     rim = np.exp(-patch.depth / rng.uniform(1.2, 3.0))
-    return _absorbed(patch, as_field(patch.cover * (0.35 + 0.9 * rim)))
+    return _filmed(patch, as_field(patch.cover * (0.4 + 1.1 * rim)))
 
 
 def _contamination_solid(rng: np.random.Generator, patch: Patch) -> Field:
-    """Foreign matter on top: its own grain and colour, a little shadow."""
-    level = patch.level + _sign(rng, patch, 0.85) * patch.strength * 1.2
-    body = rgb(as_field(np.clip(level, 30, 225) + 0.45 * patch.strength * patch.noise(rng, 1.2)), patch.tint)
-    shadow = np.roll(patch.cover, (1, 1), axis=(0, 1)) * patch.cover
-    dark = as_field(patch.clean * (1 - 0.25 * shadow[:, :, None]))
-    return as_field(dark + (body - dark) * patch.ink[:, :, None])
+    """Foreign matter on top: its own colour, and coarse grains, bright ones among dark ones."""
+    level = patch.level + _sign(rng, patch, 0.7) * 0.5 * patch.strength
+    body = rgb(as_field(np.clip(level, 60, 195) + _grains(rng, patch)), patch.tint)
+    return patch.covered(body, patch.ink)
 
 
-def _contamination_film(rng: np.random.Generator, patch: Patch) -> Field:
-    """Powder: bright or dark grains that let the surface through."""
-    grains = np.clip(patch.noise(rng, 1.6) + 0.5, 0, 2)
-    return patch.added(as_field(_sign(rng, patch, 0.85) * patch.strength * patch.ink * grains))
+def _contamination_powder(rng: np.random.Generator, patch: Patch) -> Field:
+    """Powder: grains that let the surface through between them."""
+    return patch.added(as_field(patch.ink * _grains(rng, patch)))
+
+
+def _grains(rng: np.random.Generator, patch: Patch) -> Field:
+    """Bright and dark grains of a pixel or two, in grey levels."""
+    grains = np.clip(1.4 * patch.noise(rng, rng.uniform(0.7, 1.3)), -1.4, 1.4)
+    return as_field(grains * max(0.65 * patch.strength, 40))
+
+
+def _contamination_fibre(rng: np.random.Generator, patch: Patch) -> Field:
+    """A hair or a lint fibre lies on top: one tone, and a shadow on one side."""
+    shadow = np.roll(patch.ink, (1, 1), axis=(0, 1)) * patch.cover
+    ground = patch.clean * (1 - 0.5 * np.clip(shadow - patch.ink, 0, 1))[:, :, None]
+    tone = patch.level + _sign(rng, patch, 0.5) * patch.strength
+    body = rgb(as_field(np.full(patch.ink.shape, np.clip(tone, 15, 240))), patch.tint)
+    return as_field(ground + (body - ground) * patch.ink[:, :, None])
 
 
 def _discoloured(rng: np.random.Generator, patch: Patch) -> Field:
@@ -205,13 +228,12 @@ def _reground(rng: np.random.Generator, patch: Patch) -> Field:
 
 
 def _fray_worn(rng: np.random.Generator, patch: Patch) -> Field:
-    """The surface's own finish is gone: smooth, duller, with single strands, and a rather sharp border."""
+    """The surface's own finish is gone: smooth and duller under many single strands, and a rather sharp border."""
     dull = soften(patch.clean, rng.uniform(2.5, 5.0))
-    tone = dull * (1 + _sign(rng, patch, 0.25) * min(0.6, patch.strength / max(patch.level, 25.0)))
-    mottled = tone * (1 + 0.04 * patch.noise(rng, 5)[:, :, None] + 0.02 * patch.noise(rng, 1.2)[:, :, None])
+    tone = dull * (1 + _sign(rng, patch, 0.25) * min(0.5, 0.6 * patch.strength / max(patch.level, 25.0)))
     strands = _strands(rng, patch)
-    loose = np.where(np.abs(strands) > 0.8, strands, 0) * 0.6 * patch.strength
-    return patch.covered(as_field(mottled + loose[:, :, None]), patch.cover)
+    loose = np.where(np.abs(strands) > 0.5, np.clip(strands, -1.8, 1.8), 0) * 0.6 * patch.strength
+    return patch.covered(as_field(tone + loose[:, :, None]), patch.cover)
 
 
 def _strands(rng: np.random.Generator, patch: Patch) -> Field:
@@ -232,35 +254,51 @@ def _fray_strands(rng: np.random.Generator, patch: Patch) -> Field:
 
 
 def _missing(rng: np.random.Generator, patch: Patch) -> Field:
+    return _torn(rng, patch, patch.under)
+
+
+def _component_gone(rng: np.random.Generator, patch: Patch) -> Field:
     return patch.covered(patch.under, patch.cover)
 
 
 def _missing_shaded(rng: np.random.Generator, patch: Patch) -> Field:
     """What lies behind looks much like the part, and is seen by the light that falls on it."""
-    light = patch.strength if patch.level < 110 else -patch.strength
-    return patch.covered(as_field(patch.under + light), patch.cover)
+    light = min(patch.strength, 60) * (1 if patch.level < 110 else -1)
+    return _torn(rng, patch, as_field(patch.under + light))
+
+
+def _torn(rng: np.random.Generator, patch: Patch, behind: Field) -> Field:
+    """What lies behind, with the torn edge of the part where the part goes on: pale, and uneven."""
+    left = (patch.part & (patch.depth == 0)).astype(np.uint8)
+    beside = cv2.dilate(left, np.ones((5, 5), np.uint8)).astype(np.float32) * patch.cover
+    uneven = np.clip(0.8 + 0.5 * patch.noise(rng, 2.0), 0.2, 1.2)
+    pale = as_field(patch.level + (-0.7 if patch.level > _BRIGHT else 0.7) * patch.strength * uneven)
+    gone = np.where(patch.part, patch.cover, 1.0)  # with the part goes the soft rim that it had before the background
+    shown = patch.clean + (behind - patch.clean) * gone[:, :, None]
+    return as_field(shown + (pale[:, :, None] - shown) * beside[:, :, None])
 
 
 _LOOKS: dict[str, tuple[Look, ...]] = {
     "scratch": (_scratch_line, _scratch_line, _scratch_groove),
     "crack": (_crack_dark, _crack_dark, _crack_lipped),
-    "hole": (_hole_dark, _hole_dark, _hole_rimmed),
+    "hole": (_hole,),
     "chip": (_chip_fracture, _chip_gone),
     "dent": (_dent_shaded, _dent_soft),
     "stain": (_stain_film, _stain_dried),
-    "contamination": (_contamination_solid, _contamination_solid, _contamination_film),
+    "contamination": (_contamination_solid, _contamination_solid, _contamination_powder),
     "discoloration": (_discoloured, _discoloured, _discoloured_flat),
     "fray": (_fray_worn, _fray_strands),
     "missing_part": (_missing,),
 }
-#: Outlines that only one look fits.
+#: Outlines that only some looks fit.
 _FITTING: dict[str, tuple[Look, ...]] = {
     "threads": (_fray_strands,),
     "ragged": (_fray_worn, _fray_worn, _fray_strands),
     "worn": (_fray_worn,),
+    "fibre": (_contamination_fibre,),
     "band": (_discoloured, _discoloured_flat, _reground),
-    "side": (_discoloured, _discoloured_flat, _reground),
     "patch": (_discoloured, _discoloured_flat, _reground),
+    "part": (_component_gone,),
 }
 
 
@@ -269,10 +307,11 @@ def paint(
     rng: np.random.Generator,
     image: Field,
     under: Field,
+    part: Mask,
     shape: Shape,
     tint: tuple[float, float, float],
 ) -> None:
-    """Draw the defect into `image` (float32 [H, W, 3], grey levels 0..255) in place."""
+    """Draw the defect into `image` (float32 [H, W, 3], grey levels 0..255) in place; `part` [H, W] is where the part is."""
     rows, columns = _window(shape.mask)
     mask, ink = shape.mask[rows, columns], shape.ink[rows, columns]
     clean = image[rows, columns].copy()
@@ -285,10 +324,10 @@ def paint(
         _soft(mask, 0.7),
         as_field(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)),
     )
-    texture = 0.5 * float(clean[mask].std(axis=0).mean())
+    texture = 0.7 * float(clean[mask].std(axis=0).mean())
     least = max(LEAST_CHANGE, min(texture, 2.5 * LEAST_CHANGE))  # a rough surface hides more
     for _ in range(4):  # a mark that nobody could see would be a wrong label: try again, stronger
-        patch = Patch(clean, under[rows, columns], *fields, strength, tint)
+        patch = Patch(clean, under[rows, columns], part[rows, columns], *fields, strength, tint)
         marked = np.clip(np.where(reach[:, :, None], look(rng, patch), clean), 0, 255)
         if float(np.abs(marked[ink] - clean[ink]).mean()) >= least:
             break

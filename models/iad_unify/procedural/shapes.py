@@ -15,7 +15,7 @@ Mask = NDArray[np.bool_]
 Canvas = NDArray[np.uint8]
 
 #: Smallest defect that is drawn, in pixels.
-SMALLEST_AREA = 6
+SMALLEST_AREA = 10
 _ATTEMPTS = 8
 
 
@@ -121,7 +121,7 @@ def _connected(ink: Mask, name: str, scale: float) -> Shape:
 
 def _spot(rng: np.random.Generator, allowed: Mask, extent: float, at_border: bool) -> Spot:
     height, width = allowed.shape
-    candidates = _border(allowed) if at_border else allowed
+    candidates = _border(allowed) if at_border else _whole(allowed, extent)
     ys, xs = np.nonzero(candidates)
     if ys.size == 0:
         raise ValueError("no pixel is allowed")
@@ -129,6 +129,14 @@ def _spot(rng: np.random.Generator, allowed: Mask, extent: float, at_border: boo
     x, y = int(xs[index]), int(ys[index])
     angle = _tangent(xs, ys, x, y) if at_border else rng.uniform(0, 2 * math.pi)
     return Spot(x, y, angle, extent, max(height, width) / 256)
+
+
+def _whole(allowed: Mask, extent: float) -> Mask:
+    """The allowed pixels about which a defect is not cut off by the frame's border, if there are any."""
+    margin = min(round(extent / 2), min(allowed.shape) // 5)
+    inside = np.zeros_like(allowed)
+    inside[margin : allowed.shape[0] - margin, margin : allowed.shape[1] - margin] = True
+    return allowed & inside if (allowed & inside).any() else allowed
 
 
 def _border(allowed: Mask) -> Mask:

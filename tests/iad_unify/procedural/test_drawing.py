@@ -60,6 +60,25 @@ def test_masks_of_one_drawing_do_not_touch() -> None:
         assert pieces == len(drawing.defects)
 
 
+@pytest.mark.parametrize("defect_type", ["hole", "dent", "stain"])
+def test_the_frame_cuts_no_defect_off(defect_type: str) -> None:
+    for seed in range(25):
+        for defect in draw("fabric", np.random.default_rng((3, seed)), defect_types=(defect_type,)).defects:
+            inner = defect.mask[1:-1, 1:-1]
+            assert inner.sum() >= 0.9 * defect.mask.sum(), seed
+
+
+def test_a_missing_component_shows_what_is_printed_under_it() -> None:
+    shown = []
+    for seed in range(12):
+        drawing = draw("circuit_board", np.random.default_rng((4, seed)), defect_types=("missing_part",))
+        for defect in drawing.defects:
+            bright = drawing.image[defect.mask].min(axis=1).astype(int), drawing.clean[defect.mask].min(axis=1)
+            shown.append(np.percentile(bright[0], 97) - np.percentile(bright[1], 50))
+    assert len(shown) >= 10
+    assert np.median(shown) > 60  # white print, on whatever colour
+
+
 def test_contrast_goes_from_faint_to_strong() -> None:
     rng = np.random.default_rng(2)
     means = []
