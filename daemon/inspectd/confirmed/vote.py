@@ -34,8 +34,14 @@ class Vote:
 
     @property
     def confirmed(self) -> str:
-        """The neighbours' types as the explainer is told of them: slugs with commas, the nearest first."""
-        types = dict.fromkeys(one.defect_type for one in self.neighbours)
+        """The neighbours' types as the explainer is told of them: slugs with commas, the voted one first.
+
+        It names what it is told first, so nothing is told where the vote goes to a type that no neighbour has, or is not
+        clear.
+        """
+        if self.cited is None:
+            return ""
+        types = dict.fromkeys((self.defect_type, *(one.defect_type for one in self.neighbours)))
         return ",".join(list(types)[:MAX_CONFIRMED_TYPES])
 
     @property

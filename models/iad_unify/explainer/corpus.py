@@ -5,14 +5,14 @@ mask then is: place, size and number never run out of variety, though the looks 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from iad_unify.explainer.config import MAX_PROMPT_REGIONS
-from iad_unify.explainer.neighbours import drawn_neighbours
+from iad_unify.explainer.neighbours import called, drawn_neighbours
 from iad_unify.explainer.prompt import Question
 from iad_unify.explainer.recipe import DEFAULT, Recipe
 from iad_unify.explainer.rewording import opened, wordings
@@ -113,14 +113,14 @@ class Corpus:
         rng: np.random.Generator,
     ) -> Example:
         """A question about a scene whose regions lie where `geometry` says."""
-        asked = self._asked(facts, rng, kind)
+        told = drawn_neighbours([region.types[0][0] for region in scene], rng, self._recipe.neighbours)
+        asked = self._asked(_confirmed(facts, told), rng, kind)
         text = asked.question if _as_it_is(asked) else opened(asked.question, rng)
         if not scene:
             return Example(Question(text, self._no_appearance, np.zeros((0, 5), np.float32)), asked.answer)
         looks = self._noisy([region.appearance for region in scene], rng)
         good = [region.reference for region in scene if region.reference is not None]
         reference = self._noisy(good, rng) if len(good) == len(scene) else None
-        told = drawn_neighbours([region.types[0][0] for region in scene], rng, self._recipe.neighbours)
         return Example(Question(text, looks, geometry, reference, told), asked.answer)
 
     def _noisy(self, rows: Sequence[NDArray[np.float32]], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -188,6 +188,14 @@ def as_seen(scene: Sequence[Region]) -> tuple[Facts, NDArray[np.float32]]:
 
 def _told(placed: Sequence[tuple[RegionFact, NDArray[np.float32]]]) -> tuple[Facts, NDArray[np.float32]]:
     return Facts(tuple(fact for fact, _ in placed)), np.stack([geometry for _, geometry in placed])
+
+
+def _confirmed(facts: Facts, told: Sequence[str]) -> Facts:
+    """The facts as an answer has them that heeds what is told of the regions; nothing told changes nothing."""
+    if not told:
+        return facts
+    pairs = zip(facts.regions, told, strict=True)
+    return Facts(tuple(replace(fact, defect_types=called(fact.defect_types, slugs)) for fact, slugs in pairs))
 
 
 def _as_it_is(asked: questions.Example) -> bool:

@@ -1,7 +1,8 @@
-"""What a training example tells of confirmed neighbours: drawn for each region, right most of the time.
+"""What a training example tells of confirmed neighbours, and what its answer then calls each region.
 
-The answer to learn does not follow them but what was drawn, so that a model learns how far to believe them. It knows no
-store of confirmed regions and no prompt.
+What a person confirmed outranks the look: the answer names the first type that is told, also where the look says another
+one. Told only what the look tells anyway, a model has no reason to read it. It knows no store of confirmed regions and no
+prompt.
 """
 
 from collections.abc import Sequence
@@ -12,14 +13,14 @@ from iad_unify.types import DEFECT_TYPES, UNKNOWN
 
 #: Of the regions in an example that tells of neighbours, those that have any.
 KNOWN_SHARE = 0.7
-#: Of those, the ones whose nearest neighbour was confirmed as what the region is.
-RIGHT_SHARE = 0.85
+#: Of those, the ones that were confirmed as what they look like; the others as any type.
+ALIKE_SHARE = 0.5
 #: Of those, the ones whose neighbours do not agree: another type comes second.
-SPLIT_SHARE = 0.15
+SPLIT_SHARE = 0.25
 
 
 def drawn_neighbours(types: Sequence[str], rng: np.random.Generator, share: float) -> tuple[str, ...]:
-    """For each region, given what its answer calls it, the confirmed types as in `prompt.Question.confirmed`.
+    """For each region, given what it looks like, the confirmed types as in `prompt.Question.confirmed`.
 
     Empty in all but that share of the calls; at 0 nothing is drawn from `rng`. A region of unknown type has no neighbours.
     """
@@ -29,10 +30,15 @@ def drawn_neighbours(types: Sequence[str], rng: np.random.Generator, share: floa
     return told if any(told) else ()
 
 
+def called(types: tuple[tuple[str, float], ...], told: str) -> tuple[tuple[str, float], ...]:
+    """What the answer calls a region of those types, likeliest first, of which `told` is told."""
+    return ((told.split(",")[0], 1.0),) if told else types
+
+
 def _of_region(slug: str, rng: np.random.Generator) -> str:
     if slug == UNKNOWN:
         return ""
-    others = [other for other in DEFECT_TYPES if other != slug]
-    other = others[int(rng.integers(len(others)))]
-    found = (slug, other) if rng.random() < RIGHT_SHARE else (other, slug)
-    return ",".join(found[: 2 if rng.random() < SPLIT_SHARE else 1])
+    first = slug if rng.random() < ALIKE_SHARE else DEFECT_TYPES[int(rng.integers(len(DEFECT_TYPES)))]
+    others = [other for other in DEFECT_TYPES if other != first]
+    second = others[int(rng.integers(len(others)))]
+    return f"{first},{second}" if rng.random() < SPLIT_SHARE else first

@@ -19,6 +19,7 @@ from iad_unify.explainer.session import Order, open_session
 from iad_unify.explainer.sightings import Spotter, gather
 from iad_unify.explainer.storage import load, save
 from iad_unify.explainer.training import Schedule
+from iad_unify.language import claims
 from iad_unify.serving.explainer import ExplainerService
 from iad_unify.serving.questions import parse
 from iad_unify.types import DEFECT_TYPES, UNKNOWN
@@ -83,15 +84,15 @@ def test_the_checkpoint_says_whether_its_model_reads_them(parts, tmp_path):
     assert reads_neighbours(load(tmp_path / "without")[0].config)
 
 
-def test_neighbours_are_right_most_of_the_time_and_the_first_is_the_nearest():
+def test_half_of_the_neighbours_are_what_the_look_says_and_the_others_any():
     rng = np.random.default_rng(0)
     drawn = [drawn_neighbours(["hole", "dent"], rng, 1.0) for _ in range(3000)]
     firsts = [told.split(",")[0] for one in drawn if one for told in one[:1] if told]
-    assert 0.82 < firsts.count("hole") / len(firsts) < 0.88
+    assert 0.5 < firsts.count("hole") / len(firsts) < 0.6
     assert set(firsts) == set(DEFECT_TYPES)
     lengths = Counter(len(told.split(",")) for one in drawn for told in one if told)
     assert set(lengths) == {1, 2}
-    assert lengths[1] > 4 * lengths[2]
+    assert lengths[1] > 2 * lengths[2]
     assert any(told == "" for one in drawn if one for told in one)  # some regions have none
     assert all(len(one) == 2 and any(one) for one in drawn if one)
 
@@ -106,16 +107,18 @@ def test_the_share_holds_and_at_zero_nothing_is_drawn():
     assert drawn_neighbours([UNKNOWN], rng, 1.0) == ()
 
 
-def test_the_answer_follows_what_was_drawn_and_not_the_neighbours(seen):
-    with_them, without = Corpus(seen, Recipe(neighbours=1.0)), Corpus(seen)
-    told = 0
-    for seed in range(60):
-        (one,), (plain,) = (which.draw(np.random.default_rng(seed), 1) for which in (with_them, without))
-        assert (one.answer, one.question.text) == (plain.answer, plain.question.text)
-        assert plain.question.confirmed == ()
+def test_the_answer_names_what_is_told_first_whatever_the_look(seen):
+    corpus, told = Corpus(seen, Recipe(neighbours=1.0)), Counter()
+    for seed in range(300):
+        (one,) = corpus.draw(np.random.default_rng(seed), 1, progress=0.0)  # of one region, and simple
         assert len(one.question.confirmed) in (0, len(one.question.geometry))
-        told += bool(one.question.confirmed)
-    assert told > 20
+        mentions = claims.parse(one.answer, question=one.question.text).asserted
+        said = {slug for mention in mentions for slug in mention.defect_types}
+        if any(one.question.confirmed) and said:
+            first = one.question.confirmed[0].split(",")[0]
+            assert said == {first}
+            told[first] += 1
+    assert set(told) == set(DEFECT_TYPES)
 
 
 def test_a_run_with_neighbours_serves_what_reads_them_and_one_without_does_not(expert, tmp_path):
