@@ -13,6 +13,10 @@ from transformers import Cache, Qwen3_5Config, Qwen3_5ForConditionalGeneration
 from iad_unify.explainer.config import REFERENCE_FIELD
 from iad_unify.explainer.projection import RegionProjection, put_in
 
+#: Tokens that a processor reads together in a layer of linear attention. Prompts are of thirty to eighty tokens, and the
+#: library's 64 would be filled up; the work inside a chunk grows with its square. Other devices keep to their kernels' own.
+CHUNK_ON_CPU = 16
+
 
 class RegionQwen(Qwen3_5ForConditionalGeneration):
     """`appearance [N, K, D]` and `geometry [N, 5]` hold the regions of the whole batch, row by row in prompt order.
@@ -78,6 +82,8 @@ class RegionQwen(Qwen3_5ForConditionalGeneration):
             if geometry is None:
                 raise ValueError("appearance rows came without geometry")
             inputs_embeds = self.embed(input_ids, appearance, geometry, reference, referenced)
+        if self.device.type == "cpu":
+            kwargs.setdefault("chunk_size", CHUNK_ON_CPU)
         return super().forward(
             input_ids=input_ids,
             attention_mask=attention_mask,

@@ -121,23 +121,11 @@ def _slope(rng: np.random.Generator, patch: Patch) -> Field:
     return as_field(along / max(1.0, float(np.abs(along[patch.depth > 0]).max())))
 
 
-def _chip_fracture(rng: np.random.Generator, patch: Patch) -> Field:
-    """Broken facets: coarse steps of grey that ignore the surface texture."""
-    return patch.covered(_facets(rng, patch), patch.cover)
-
-
-def _facets(rng: np.random.Generator, patch: Patch) -> Field:
-    """A fresh fracture is paler than a worn surface."""
+def _chip(rng: np.random.Generator, patch: Patch) -> Field:
+    """Broken facets: coarse steps of grey that ignore the surface texture, and paler, as a fresh fracture is."""
     steps = np.round(patch.noise(rng, rng.uniform(3, 6)) * 1.5) / 1.5 + 0.1 * patch.noise(rng, 1.5)
     level = patch.level + (-0.8 if patch.level > _BRIGHT else 1.0) * patch.strength
-    return rgb(as_field(np.clip(level, 40, 215) + steps * patch.strength * 0.45))
-
-
-def _chip_gone(rng: np.random.Generator, patch: Patch) -> Field:
-    """The background shows behind a wide broken edge."""
-    width = max(4.0, rng.uniform(0.5, 0.8) * float(patch.depth.max()))
-    edge = np.clip(2.0 - 1.5 * patch.depth / width, 0, 1)[:, :, None]
-    return patch.covered(as_field(edge * _facets(rng, patch) + (1 - edge) * patch.under), patch.cover)
+    return patch.covered(rgb(as_field(np.clip(level, 40, 215) + steps * patch.strength * 0.45)), patch.cover)
 
 
 def _dent_shaded(rng: np.random.Generator, patch: Patch) -> Field:
@@ -282,7 +270,7 @@ _LOOKS: dict[str, tuple[Look, ...]] = {
     "scratch": (_scratch_line, _scratch_line, _scratch_groove),
     "crack": (_crack_dark, _crack_dark, _crack_lipped),
     "hole": (_hole,),
-    "chip": (_chip_fracture, _chip_gone),
+    "chip": (_chip,),
     "dent": (_dent_shaded, _dent_soft),
     "stain": (_stain_film, _stain_dried),
     "contamination": (_contamination_solid, _contamination_solid, _contamination_powder),

@@ -36,6 +36,14 @@ def test_left_padded_logits_equal_unpadded(parts, writer, ask):
     torch.testing.assert_close(padded, alone, atol=2e-4, rtol=2e-4)
 
 
+@pytest.mark.parametrize("size", [8, 64])
+def test_how_many_tokens_are_read_together_changes_nothing(parts, writer, ask, size):
+    batch = writer.batch([ask("How large is the largest of all the regions on this part?", 8), ask("Where?", 1)])
+    with torch.inference_mode():
+        usual, other = (parts[0](**batch.arguments(), **more).logits for more in ({}, {"chunk_size": size}))
+    torch.testing.assert_close(other, usual, atol=2e-4, rtol=2e-4)
+
+
 def test_right_padded_logits_equal_unpadded(parts, writer, ask):
     model, _ = parts
     short, long = ask("Where?", 1), ask("How large is the largest of all the regions?", 5)

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from iad_unify.region_expert.model import ExpertOutput, RegionExpert, Scene
+from iad_unify.region_expert.model import LOOK_ROW, ExpertOutput, RegionExpert, Scene
 from iad_unify.region_expert.squares import Batch
 from iad_unify.region_expert.training.regions import TrueRegion, regions_of
 
@@ -40,13 +40,25 @@ def anomaly_loss(logits: Tensor, batch: Batch) -> Tensor:
 class RegionLosses(NamedTuple):
     """Cross entropy of the type head, error of the extent head (both scalar, 0 without regions), type accuracy."""
 
-    kind: Tensor
+    kind: Tensor  # that of the probe is added
     extent: Tensor
     accuracy: float  # nan without typed regions
 
 
-def region_losses(model: RegionExpert, output: ExpertOutput, batch: Batch, rng: np.random.Generator) -> RegionLosses:
-    """What the heads make of the batch's regions.
+def probe_of(model: RegionExpert) -> nn.Linear | None:
+    """A linear reader of types from the close look alone, which learns along and is not kept.
+
+    The type head reads three rows and the shape through a hidden layer of its own. Who reads the rows later, as the
+    explainer does, has thousands of regions for it and not hundreds of thousands: what is linear in one row it learns from
+    those. An expert that compares with templates names types by what a region severs and joins as well, and has none.
+    """
+    return None if model.config.template else nn.Linear(model.config.token_dim, len(model.config.answers))
+
+
+def region_losses(
+    model: RegionExpert, output: ExpertOutput, batch: Batch, rng: np.random.Generator, probe: nn.Linear | None = None
+) -> RegionLosses:
+    """What the heads, and the probe, make of the batch's regions.
 
     An anomaly that was made up teaches the head what "unknown" is.
     """
@@ -66,6 +78,8 @@ def region_losses(model: RegionExpert, output: ExpertOutput, batch: Batch, rng: 
     weights = logits.new_ones(logits.shape[1])
     weights[-1] = _UNKNOWN_WEIGHT
     kind = functional.cross_entropy(logits.float(), target, weights, label_smoothing=0.05)
+    if probe is not None:
+        kind = kind + functional.cross_entropy(probe(rows[:, LOOK_ROW]).float(), target, weights, label_smoothing=0.05)
     typed = target < logits.shape[1] - 1
     hits = (logits.argmax(dim=1) == target)[typed].float().mean()
     extent = rows.sum() * 0.0 if margins is None else _extent_loss(margins.float(), regions)

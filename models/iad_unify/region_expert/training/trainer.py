@@ -25,7 +25,7 @@ from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.squares import Batch
 from iad_unify.region_expert.training import validation
 from iad_unify.region_expert.training.feeding import Course, batches
-from iad_unify.region_expert.training.losses import anomaly_loss, region_losses
+from iad_unify.region_expert.training.losses import anomaly_loss, probe_of, region_losses
 from iad_unify.region_expert.training.sampling import Source
 
 _WARM_UP_STEPS = 100
@@ -81,13 +81,20 @@ class Trainer:
         self.averaged = copy.deepcopy(self.model).eval()
         self.done = Progressed()
         self._share = 0.0  # of the training that is done, the same in all processes
-        trained = [value for value in model.parameters() if value.requires_grad]
+        self.probe = probe_of(model)
+        if self.probe is not None:
+            self.probe.to(self.accelerator.device)
+        trained = self._trained()
         matrices, vectors = [v for v in trained if v.ndim > 1], [v for v in trained if v.ndim <= 1]
         self.optimiser = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
             lr=plan.learning_rate,
             fused=self.accelerator.device.type == "cuda",
         )
+
+    def _trained(self) -> list[nn.Parameter]:
+        own = [value for value in self.model.parameters() if value.requires_grad]
+        return own if self.probe is None else [*own, *self.probe.parameters()]
 
     def share_done(self) -> float:
         """0 at the start, 1 when a limit is reached."""
@@ -154,12 +161,12 @@ class Trainer:
         there = batch.to(self.accelerator.device)
         with torch.autocast(there.pictures.device.type, torch.bfloat16, enabled=self.plan.bf16):
             output = self.model(there.pictures, there.templates, there.has_template)
-            regions = region_losses(self.model, output, batch, rng)
+            regions = region_losses(self.model, output, batch, rng, self.probe)
         anomaly = anomaly_loss(output.logits, there)
         self.optimiser.zero_grad(set_to_none=True)
         (anomaly + _TYPE_GAIN * regions.kind + _EXTENT_GAIN * regions.extent).backward()
         self._average_gradients()
-        nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
+        nn.utils.clip_grad_norm_(self._trained(), 2.0)
         self.optimiser.step()
         self.done.step += 1
         self._average()
@@ -169,7 +176,7 @@ class Trainer:
         """The mean over the processes, as one message; a head that saw no region here counts as 0."""
         if self.accelerator.num_processes == 1:
             return
-        trained = [value for value in self.model.parameters() if value.requires_grad]
+        trained = self._trained()
         flat = torch.cat([(torch.zeros_like(v) if v.grad is None else v.grad).flatten() for v in trained])
         mean: Tensor = self.accelerator.reduce(flat, "mean")
         for value, part in zip(trained, mean.split([v.numel() for v in trained]), strict=True):
@@ -204,6 +211,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "averaged": self.averaged.state_dict(),
             "optimiser": self.optimiser.state_dict(),
+            "probe": None if self.probe is None else self.probe.state_dict(),
             "step": self.done.step,
             "seconds": self.done.seconds,
             "losses": self.done.losses,
@@ -222,6 +230,8 @@ class Trainer:
             self.model.load_state_dict(values["model"])
             self.averaged.load_state_dict(values["averaged"])
             self.optimiser.load_state_dict(values["optimiser"])
+            if self.probe is not None:
+                self.probe.load_state_dict(values["probe"])
         except (RuntimeError, KeyError, ValueError, EOFError) as error:
             raise CheckpointError(
                 path, "start without --resume, or with the same options as before", str(error)
