@@ -182,7 +182,7 @@ class ConfirmedSettings(Section):
     enabled: bool = Field(True, description="Whether confirmed events are remembered and consulted.")
     neighbours: int = Field(5, gt=0, le=100, description="Confirmed events that vote on the type of a region at most.")
     least_similarity: float = Field(
-        0.9, ge=0, le=1, description="Cosine below which a confirmed region is not like another one."
+        0.85, ge=0, le=1, description="Cosine below which a confirmed region is not like another one."
     )
     same_camera: bool = Field(False, description="Whether only events of the same camera are consulted.")
     most_regions: int = Field(

@@ -18,6 +18,8 @@ MAX_REGIONS = 16
 CALIBRATE_AGAIN = "calibrate again with good parts"
 #: Appearance rows per region: the mean inside it, the mean over the ring around it, and what a close look at it gives.
 APPEARANCE_ROWS = 3
+#: The last of them, the close look; the ones before are means of features, inside the region and around it.
+LOOK_ROW = 2
 #: What an explainer says, among other words, of a request whose DEADLINE is over.
 TOO_LATE = "is past its deadline"
 #: Longest DEADLINE, milliseconds: what an INT32 holds.

@@ -62,6 +62,14 @@ async def test_model_camera_and_the_event_itself_are_told_apart(database: Databa
     assert await store.search(MODEL, np.ones((1, 3), np.float32), 9) == [[]]  # of another width: nothing is alike
 
 
+async def test_what_was_embedded_before_an_update_is_left_aside(database: Database, known: list[str]) -> None:
+    store = SqlConfirmedStore(database=database)
+    await store.replace(known[0], MODEL, [region(known[0], unit(1, 0, 0))])
+    await store.replace(known[1], MODEL, [region(known[1], unit(1, 0))])
+    (found,) = await store.search(MODEL, unit(1, 0)[None], 9)
+    assert [item.event_id for item in found] == [known[1]]
+
+
 async def test_another_daemons_writes_are_seen_and_repetition_changes_nothing(
     database: Database, known: list[str]
 ) -> None:

@@ -93,6 +93,7 @@ class SqlConfirmedStore:
         if held is not None and held.stamp == stamp:
             return held
         rows = connection.execute(select(table).where(own).order_by(table.c.number.desc()).limit(self._most)).all()
+        rows = [row for row in rows if len(row.embedding) == len(rows[0].embedding)]  # others are from before an update
         vectors = [np.frombuffer(row.embedding, dtype="<f2").astype(np.float32) for row in rows]
         fresh = _Held(
             stamp,

@@ -30,10 +30,6 @@ _TYPES_LAST = ("type_head.layers.3", "type_head.connected.2")
 _RETRAIN = "train one with `iad-unify train region-expert --data procedural --out FOLDER`"
 
 
-#: The row of a region's appearance that the close look makes.
-LOOK_ROW = 2
-
-
 class ExpertOutput(NamedTuple):
     """logits [B, S, S] of the anomaly map at full resolution, features [B, D, S/4, S/4] that tokens are pooled from."""
 

@@ -58,4 +58,6 @@ def test_an_embedding_has_length_one_and_counts_its_rows_alike() -> None:
     vectors = embed(appearance)
     assert np.linalg.norm(vectors, axis=1).tolist() == pytest.approx([1, 1, 0])
     assert vectors[0] @ vectors[1] == pytest.approx(0.5)
+    seen_closely = np.concatenate([appearance, np.ones((3, 1, 4), np.float16)], axis=1)
+    assert (embed(seen_closely) == vectors).all()
     assert embed(np.zeros((0, 2, 4), np.float16)).shape == (0, 8)

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from iad_unify.region_expert.model import LOOK_ROW, ExpertOutput, RegionExpert, Scene
+from iad_unify.catalog import LOOK_ROW
+from iad_unify.region_expert.model import ExpertOutput, RegionExpert, Scene
 from iad_unify.region_expert.squares import Batch
 from iad_unify.region_expert.training.regions import TrueRegion, regions_of
 
