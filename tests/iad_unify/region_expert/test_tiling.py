@@ -123,7 +123,7 @@ def test_a_tile_shows_its_part_of_the_frame_and_none_where_there_is_only_padding
     assert tiling.part(letterbox, tiling.Tile(0, 160), 64) is None
 
 
-@pytest.mark.parametrize(("product", "kind", "seed"), [("metal_tile", "scratch", 1), ("fabric", "hole", 0)])
+@pytest.mark.parametrize(("product", "kind", "seed"), [("metal_tile", "scratch", 1), ("fabric", "hole", 3)])
 def test_a_small_defect_in_a_large_frame_is_missed_at_256_and_found_at_1024(
     shipped: model.RegionExpert, product: str, kind: str, seed: int
 ) -> None:
