@@ -291,7 +291,8 @@ async def test_a_bad_question_fails_alone(server: TritonServer, stack: Services)
 
 async def test_confirmed_neighbours_reach_the_model_one_for_each_region(server: TritonServer, stack: Services) -> None:
     plain = Question("What is it?", tokens(stack, 2), max_tokens=8)
-    assert await answer(server, replace(plain, confirmed=("scratch", ""))) == await answer(server, plain)
+    for kind in ("scratch", "hole"):  # what a person confirmed is named, whatever the look
+        assert kind in await answer(server, replace(plain, confirmed=(kind, "")))
     with pytest.raises(ModelFailed, match="CONFIRMED takes one text"):
         await answer(server, replace(plain, confirmed=("scratch",)))
 
