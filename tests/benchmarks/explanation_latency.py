@@ -20,7 +20,7 @@ import os
 import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -176,7 +176,10 @@ async def described(narrator: Narrator, language: str, events: Sequence[DefectEv
 def processor_s() -> float:
     """Of this process and the processes of its models; those that wait take none."""
     tasks = Path("/proc/self/task").iterdir()
-    children = {int(pid) for task in tasks for pid in (task / "children").read_text().split()}
+    children = set[int]()
+    for task in tasks:
+        with suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            children |= {int(pid) for pid in (task / "children").read_text().split()}
     return time.process_time() + sum(time.clock_gettime(clock_of(pid)) for pid in children)
 
 
