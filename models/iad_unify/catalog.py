@@ -107,7 +107,7 @@ EXPLAINER = Model(
         # milliseconds from the request's arrival, until which the answer is wanted; left out: whenever it comes. What is left,
         # not a time of day: two machines' clocks may differ by more than an answer takes
         Tensor("DEADLINE", "INT32", (1,), optional=True),
-        # for each region the types that regions like it were confirmed as, slugs with commas between them, the nearest first;
+        # for each region the types that regions like it were confirmed as, slugs with commas between them, the voted first;
         # empty where there are none. A model that was trained without them leaves them aside
         Tensor("CONFIRMED", "BYTES", (-1,), optional=True),
         # RGB, the frame that the regions are of; an explainer that was not trained with crops ignores it

@@ -78,9 +78,10 @@ def region_losses(
     rows, logits, margins = model.describe(scene, masks, owner, there.content.float()[owner])
     weights = logits.new_ones(logits.shape[1])
     weights[-1] = _UNKNOWN_WEIGHT
-    kind = functional.cross_entropy(logits.float(), target, weights, label_smoothing=0.05)
-    if probe is not None:
-        kind = kind + functional.cross_entropy(probe(rows[:, LOOK_ROW]).float(), target, weights, label_smoothing=0.05)
+    answers = [logits] if probe is None else [logits, probe(rows[:, LOOK_ROW])]
+    kind = torch.stack(
+        [functional.cross_entropy(answer.float(), target, weights, label_smoothing=0.05) for answer in answers]
+    ).sum()
     typed = target < logits.shape[1] - 1
     hits = (logits.argmax(dim=1) == target)[typed].float().mean()
     extent = rows.sum() * 0.0 if margins is None else _extent_loss(margins.float(), regions)

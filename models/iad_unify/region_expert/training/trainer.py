@@ -84,17 +84,14 @@ class Trainer:
         self.probe = probe_of(model)
         if self.probe is not None:
             self.probe.to(self.accelerator.device)
-        trained = self._trained()
+        learners = [model] if self.probe is None else [model, self.probe]
+        self._trained = trained = [value for one in learners for value in one.parameters() if value.requires_grad]
         matrices, vectors = [v for v in trained if v.ndim > 1], [v for v in trained if v.ndim <= 1]
         self.optimiser = torch.optim.AdamW(
             [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
             lr=plan.learning_rate,
             fused=self.accelerator.device.type == "cuda",
         )
-
-    def _trained(self) -> list[nn.Parameter]:
-        own = [value for value in self.model.parameters() if value.requires_grad]
-        return own if self.probe is None else [*own, *self.probe.parameters()]
 
     def share_done(self) -> float:
         """0 at the start, 1 when a limit is reached."""
@@ -166,7 +163,7 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         (anomaly + _TYPE_GAIN * regions.kind + _EXTENT_GAIN * regions.extent).backward()
         self._average_gradients()
-        nn.utils.clip_grad_norm_(self._trained(), 2.0)
+        nn.utils.clip_grad_norm_(self._trained, 2.0)
         self.optimiser.step()
         self.done.step += 1
         self._average()
@@ -176,10 +173,9 @@ class Trainer:
         """The mean over the processes, as one message; a head that saw no region here counts as 0."""
         if self.accelerator.num_processes == 1:
             return
-        trained = self._trained()
-        flat = torch.cat([(torch.zeros_like(v) if v.grad is None else v.grad).flatten() for v in trained])
+        flat = torch.cat([(torch.zeros_like(v) if v.grad is None else v.grad).flatten() for v in self._trained])
         mean: Tensor = self.accelerator.reduce(flat, "mean")
-        for value, part in zip(trained, mean.split([v.numel() for v in trained]), strict=True):
+        for value, part in zip(self._trained, mean.split([v.numel() for v in self._trained]), strict=True):
             value.grad = part.view_as(value)
 
     def _learning_rate(self) -> float:

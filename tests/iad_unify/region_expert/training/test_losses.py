@@ -16,7 +16,7 @@ def expert(template: bool = False) -> RegionExpert:
 
 
 def test_the_probe_adds_to_the_type_loss_and_reaches_the_close_look_alone():
-    model = expert()
+    model = expert().eval()  # without dropout, what the type head adds is the same in both and cancels
     probe = probe_of(model)
     batch = make_batch(ProceduralSource(256, DEFECT_TYPES, pool=4), 4, np.random.default_rng(0), 256)
     output = model(batch.pictures)
@@ -25,10 +25,12 @@ def test_the_probe_adds_to_the_type_loss_and_reaches_the_close_look_alone():
     assert both.accuracy >= 0  # there are regions
     assert both.kind > alone.kind
     (both.kind - alone.kind).backward()
-    reached = {name.split(".")[0] for name, value in model.named_parameters() if value.grad is not None}
-    assert "close_look" in reached
-    close = sum(float(value.grad.abs().sum()) for value in model.close_look.parameters())
-    assert close > 0
+    reached = {
+        name.split(".")[0]
+        for name, value in model.named_parameters()
+        if value.grad is not None and float(value.grad.abs().max()) > 1e-6
+    }
+    assert reached == {"close_look"}
     assert float(probe.weight.grad.abs().sum()) > 0
 
 
