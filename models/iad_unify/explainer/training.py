@@ -19,6 +19,7 @@ from iad_unify.checkpoint import CheckpointError
 from iad_unify.explainer import adapters
 from iad_unify.explainer.model import RegionQwen
 from iad_unify.explainer.prompt import IGNORED, Batch, PromptWriter, Question
+from iad_unify.optimiser import Optimiser
 
 #: Where the unfinished run lies inside the checkpoint folder.
 STATE = "state"
@@ -86,13 +87,8 @@ class Trainer:
     ) -> None:
         self.model, self.writer, self.supply, self.schedule = model.train(), writer, supply, schedule
         self.learned = _learned(model, whole, sees=writer.crops is not None)
-        matrices = [weight for weight in self.learned.values() if weight.ndim > 1]
-        vectors = [weight for weight in self.learned.values() if weight.ndim <= 1]
-        self.optimizer = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": 0.02}, {"params": vectors, "weight_decay": 0.0}],
-            lr=schedule.learning_rate,
-            betas=(0.9, 0.98),
-        )
+        hidden = [name for name, weight in self.learned.items() if whole and _is_hidden(name, weight)]
+        self.optimizer = Optimiser(self.learned, hidden, decay=0.02, betas=(0.9, 0.98))
         self.done = Progress()
 
     def run(self, report: Callable[[Progress, float], None], checkpoint: Callable[[], None]) -> None:
@@ -122,15 +118,13 @@ class Trainer:
                 )
 
     def _step(self, batch: Batch, rate: float) -> float:
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
         device = self.model.device
         with torch.autocast(device.type, torch.bfloat16, enabled=self.schedule.half):
             loss = answer_loss(self.model, batch.to(device))
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.learned.values(), 1.0)
-        self.optimizer.step()
+        self.optimizer.step(rate)
         return float(loss.detach())
 
     def _note(self, loss: float, cpu_s: float, wall_s: float) -> None:
@@ -191,3 +185,9 @@ def _learned(model: RegionQwen, whole: bool, sees: bool) -> dict[str, nn.Paramet
         for name, weight in model.named_parameters()
         if weight.requires_grad and (sees or not name.startswith("model.visual."))
     }
+
+
+def _is_hidden(name: str, weight: nn.Parameter) -> bool:
+    """Whether it is a matrix between layers: neither words in nor words out, nor pixels in, nor an adapter's."""
+    ends = ("embed", "lm_head", "lora_")
+    return weight.ndim == 2 and not any(end in name for end in ends)

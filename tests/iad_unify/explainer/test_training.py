@@ -62,7 +62,7 @@ def test_a_resumed_run_goes_on_with_its_weights_and_its_optimizer(parts, writer,
     for name, weight in second.learned.items():
         assert torch.equal(weight, first.learned[name])
     assert len(run(second)) == 2
-    assert second.optimizer.state_dict()["state"][0]["step"] == 6
+    assert second.optimizer.state_dict()["adamw"]["state"][0]["step"] == 6
 
 
 def test_there_is_nothing_to_resume_in_an_empty_folder(parts, writer, tmp_path):

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedCo
 from torch import Tensor, nn
 
 from iad_unify.checkpoint import CheckpointError
+from iad_unify.optimiser import Optimiser
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.squares import Batch
 from iad_unify.region_expert.training import validation
@@ -32,6 +33,11 @@ _WARM_UP_STEPS = 100
 _SAVE_EVERY_S = 120.0
 _TYPE_GAIN = 0.5
 _EXTENT_GAIN = 0.5
+#: Layers that read pixels or the backbone, and those that write an answer: not hidden ones, see `optimiser`.
+ENDS = (
+    *("detail.stem.1.", "detail.template_stem.1.", "close_look.layers.0.", "decoder.gated.project."),
+    *("decoder.anomaly.", "type_head.layers.3.", "type_head.connected.", "extent_head.layers.2.", "probe."),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +90,16 @@ class Trainer:
         self.probe = probe_of(model)
         if self.probe is not None:
             self.probe.to(self.accelerator.device)
-        learners = [model] if self.probe is None else [model, self.probe]
-        self._trained = trained = [value for one in learners for value in one.parameters() if value.requires_grad]
-        matrices, vectors = [v for v in trained if v.ndim > 1], [v for v in trained if v.ndim <= 1]
-        self.optimiser = torch.optim.AdamW(
-            [{"params": matrices, "weight_decay": plan.weight_decay}, {"params": vectors, "weight_decay": 0.0}],
-            lr=plan.learning_rate,
-            fused=self.accelerator.device.type == "cuda",
-        )
+        learners = {"": model} if self.probe is None else {"": model, "probe.": self.probe}
+        trained = {
+            name + key: value
+            for name, one in learners.items()
+            for key, value in one.named_parameters()
+            if value.requires_grad
+        }
+        self._trained = list(trained.values())
+        hidden = [name for name, value in trained.items() if value.ndim > 1 and not name.startswith(ENDS)]
+        self.optimiser = Optimiser(trained, hidden, decay=plan.weight_decay)
 
     def share_done(self) -> float:
         """0 at the start, 1 when a limit is reached."""
@@ -153,18 +161,16 @@ class Trainer:
 
     def _step(self, batch: Batch, rng: np.random.Generator) -> tuple[float, float, float]:
         self.model.train()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self._learning_rate()
         there = batch.to(self.accelerator.device)
         with torch.autocast(there.pictures.device.type, torch.bfloat16, enabled=self.plan.bf16):
             output = self.model(there.pictures, there.templates, there.has_template)
             regions = region_losses(self.model, output, batch, rng, self.probe)
         anomaly = anomaly_loss(output.logits, there)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         (anomaly + _TYPE_GAIN * regions.kind + _EXTENT_GAIN * regions.extent).backward()
         self._average_gradients()
         nn.utils.clip_grad_norm_(self._trained, 2.0)
-        self.optimiser.step()
+        self.optimiser.step(self._learning_rate())
         self.done.step += 1
         self._average()
         return float(anomaly.detach()), float(regions.kind.detach()), regions.accuracy

@@ -12,7 +12,8 @@ import typer
 
 from iad_unify.checkpoint import model_version, read_card
 from iad_unify.data import splits
-from iad_unify.region_expert import commands
+from iad_unify.region_expert import commands, model
+from iad_unify.region_expert.config import ExpertConfig
 from iad_unify.region_expert.squares import Batch, Labelled
 from iad_unify.region_expert.training import trainer as training
 from iad_unify.region_expert.training.sampling import ProceduralSource
@@ -146,3 +147,9 @@ def test_several_processes_train_one_expert(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     assert read_card(tmp_path).steps == 2
     assert done.stdout.count("validation: image AUROC") == 1
+
+
+def test_every_named_end_is_a_layer() -> None:
+    config = ExpertConfig(name="tiny", size=64, type_slugs=("hole",), template=True, boxes=True)
+    names = [name for name, _ in model.create(config).named_parameters()]
+    assert all(any(name.startswith(end) for name in names) for end in training.ENDS if end != "probe.")
