@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from iad_unify.language.citations import citations, cite
+from iad_unify.language.claims import language_of as claims_language
 from iad_unify.language.claims import parse
 from iad_unify.language.detection import detect, tells
 from iad_unify.language.facts import UNCALIBRATED, Facts, RegionFact, TypeRule, fact_of_rle
@@ -70,20 +71,25 @@ def find_outvoted(text: str, facts: Facts, vote: Vote, language: str) -> tuple[s
     return (f"memory: says {said}, like what was confirmed as {vote.defect_type}",)
 
 
-def find_contradictions(text: str, facts: Facts, question: str, language: str | None = None) -> tuple[str, ...]:
+def find_contradictions(
+    text: str, facts: Facts, question: str, language: str | None = None, *, alert: bool = False
+) -> tuple[str, ...]:
     """What the regions contradict in an answer, in words; an empty answer contradicts everything.
 
-    With a `language` it must be in that one, claim something, and have no word that cannot be read, as an alert does;
-    without, it may be in any that can be read.
+    It must be in the `language`, where one is given, and have no word that cannot be read: nobody could check it. It must
+    claim something, as an alert does, or reply yes or no, or say that it cannot be told; a refusal may take up words of the
+    question.
     """
     if not text:
         return ("existence: says nothing, seen regions",)
     if citations(text):  # the model was told of no event
         return ("citation: cites an event of its own, none was given",)
-    if language is not None and not parse(text, question=question, language=language).says_anything:
+    spoken = language or claims_language(text, question)
+    claims = parse(text, question=question, language=spoken)
+    found = tuple(str(contradiction) for contradiction in check(text, facts, question=question, language=spoken))
+    if not (found or claims.says_anything or (not alert and (claims.refused or claims.reply is not None))):
         return ("existence: claims nothing, seen regions",)
-    found = tuple(str(contradiction) for contradiction in check(text, facts, question=question, language=language))
-    beyond = unread(text, language) if language is not None else ()
+    beyond = unread(text, spoken, echo=question if claims.refused and not claims.asserted else "")
     return (*found, f"words: says {', '.join(beyond)}, of which the regions tell nothing") if beyond else found
 
 
@@ -92,6 +98,6 @@ def template_sentence(facts: Facts, language: str) -> str:
     return template(facts, language)
 
 
-def language_of(question: str, default: str) -> str:
-    """The language of a person's question, where it tells."""
-    return detect(question) if tells(question) else default
+def told_language(question: str) -> str | None:
+    """The language of a person's question; None where it does not tell."""
+    return detect(question) if tells(question) else None

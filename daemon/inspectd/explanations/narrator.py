@@ -23,9 +23,9 @@ from inspectd.explanations.grounding import (
     facts_of,
     find_contradictions,
     find_outvoted,
-    language_of,
     names_type,
     template_sentence,
+    told_language,
 )
 from inspectd.records import DefectEvent, Explanation, ExplanationState, Neighbour, Origin, Region, RegionTokens
 from inspectd.revisit import revisit
@@ -109,7 +109,7 @@ class Narrator:
             crop=ground.crop,
             deadline=deadline,
         )
-        return await self._check(question, ground, await self._complete(question), self._language)
+        return await self._check(question, ground, await self._complete(question))
 
     async def ask(
         self, event_id: str, question: str = "", within_s: float | None = None
@@ -143,28 +143,24 @@ class Narrator:
         crop = None if self._frames is None else await self._frames.of(event)
         return Ground(tokens, regions, sighting.cached, rule, votes, crop)
 
-    async def _check(
-        self, question: Question, ground: Ground, draft: Draft, language: str | None = None
-    ) -> Explanation:
+    async def _check(self, question: Question, ground: Ground, draft: Draft) -> Explanation:
         """The draft when nothing contradicts it, else a second draft, else the template's sentence.
 
         The second draft of an alert is held to sentences that are true: the model says which of the likely types it is,
         and in which words. What people ask has no such list, and is asked once more at a temperature.
-
-        Without a `language` an answer may be in any; the template's is then in the question's.
         """
         strongest = ground.votes[0]
         facts = facts_of(ground.regions, ground.rule, strongest)  # the one whose neighbour is cited
-        attempts, contradictions = 1, self._contradictions(draft, facts, question, strongest, language)
+        spoken = (None if question.is_alert else told_language(question.text)) or self._language
+        attempts, contradictions = 1, self._contradictions(draft, facts, question, strongest)
         if contradictions:
-            choices = () if language is None else self._true_sentences(facts, question, strongest, language)
+            choices = self._true_sentences(facts, question, strongest) if question.is_alert else ()
             again = replace(question, temperature=0.0 if choices else SECOND_TRY_TEMPERATURE, seed=1, choices=choices)
             draft, attempts = await self._complete(again), 2
-            contradictions = self._contradictions(draft, facts, question, strongest, language)
-        spoken = language or language_of(question.text, self._language)
+            contradictions = self._contradictions(draft, facts, question, strongest)
         if contradictions:
             text = cited(template_sentence(facts, spoken), strongest, spoken)
-        elif language is not None or names_type(draft.text, question.text):
+        elif question.is_alert or names_type(draft.text, question.text):
             text = cited(draft.text, strongest, spoken)
         else:
             text = draft.text
@@ -180,20 +176,19 @@ class Narrator:
             neighbours=_neighbours(ground),
         )
 
-    def _contradictions(
-        self, draft: Draft, facts: Facts, question: Question, strongest: Vote, language: str | None
-    ) -> tuple[str, ...]:
-        """What the regions contradict; of an alert also what the confirmed neighbours outvote."""
-        found = find_contradictions(draft.text, facts, question.text, language)
-        if found or language is None:
-            return found
-        return find_outvoted(draft.text, facts, strongest, language)
+    def _contradictions(self, draft: Draft, facts: Facts, question: Question, strongest: Vote) -> tuple[str, ...]:
+        """What the regions contradict; of an alert also what the confirmed neighbours outvote.
 
-    def _true_sentences(self, facts: Facts, question: Question, strongest: Vote, language: str) -> tuple[str, ...]:
-        drafts = (Draft(text, "") for text in alternatives(facts, language))
-        return tuple(
-            draft.text for draft in drafts if not self._contradictions(draft, facts, question, strongest, language)
-        )
+        An alert is in the daemon's language. A person's question is answered in its own, where it tells.
+        """
+        alert = question.is_alert
+        language = self._language if alert else told_language(question.text)
+        found = find_contradictions(draft.text, facts, question.text, language, alert=alert)
+        return found if found or not alert else find_outvoted(draft.text, facts, strongest, self._language)
+
+    def _true_sentences(self, facts: Facts, question: Question, strongest: Vote) -> tuple[str, ...]:
+        drafts = (Draft(text, "") for text in alternatives(facts, self._language))
+        return tuple(draft.text for draft in drafts if not self._contradictions(draft, facts, question, strongest))
 
     async def _complete(self, question: Question) -> Draft:
         text, version = "", ""

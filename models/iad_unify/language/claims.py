@@ -28,7 +28,7 @@ def parse(text: str, *, question: str = "", language: str | None = None) -> Clai
     claims = Reader(scan(text, lexicon)).read()
     if not question:
         return claims
-    return _in_context(claims, Reader(scan(question, LEXICONS[language or detect(question)])).read())
+    return _in_context(claims, Reader(scan(question, LEXICONS[language or detect(question)]), asks=True).read())
 
 
 def language_of(text: str, question: str = "") -> str:
@@ -47,8 +47,8 @@ def foreign(text: str, language: str) -> str | None:
 
 
 def _in_context(answer: Claims, asked: Claims) -> Claims:
-    """The answer, completed by what the question names: the region, what a bare yes or no refers to, and what a bare
-    region is said to be ("Region 2." to "Which region is a scratch?").
+    """The answer, completed by what the question names: the region, the type that it takes for granted ("Where is the
+    dent?"), what a bare yes or no refers to, and what a bare region is said to be ("Region 2." to "Which region is a scratch?").
     """
     region = next((mention.region for mention in asked.mentions if mention.region), None)
     mentions = answer.mentions
@@ -60,8 +60,26 @@ def _in_context(answer: Claims, asked: Claims) -> Claims:
             m if m.described or m.region is None else replace(named[0], region=m.region, at_least=None)
             for m in mentions
         )
+    if len(named) == 1 and len(named[0].defect_types) == 1 and answer.reply is not False:
+        mentions = tuple(
+            m if m.defect_types or m.denied or not m.described else replace(m, defect_types=named[0].defect_types)
+            for m in mentions
+        )
     if answer.reply is None or mentions or answer.none or answer.refused:
         return replace(answer, mentions=mentions)
+    return _replied(answer, answer.reply, asked, named)
+
+
+def _replied(answer: Claims, yes: bool, asked: Claims, named: tuple[Mention, ...]) -> Claims:
+    """What a bare yes or no says: that what was asked is so, or is not; where nothing was named, whether there is a defect."""
+    if asked.none:
+        return replace(answer, none=yes, at_least=None if yes else 1)
     if named:
-        return replace(answer, mentions=tuple(replace(m, denied=not answer.reply, at_least=None) for m in named))
-    return replace(answer, mentions=(), none=not answer.reply)
+        return replace(answer, mentions=tuple(replace(mention, denied=not yes) for mention in named))
+    number = next((count for count in asked.counts if count > 1), None)
+    if number is None and asked.at_least is None:
+        return replace(answer, none=not yes, at_least=1 if yes else None)
+    if not yes:
+        return replace(answer, mentions=(Mention(count=number, at_least=asked.at_least, denied=True),))
+    counts = answer.counts if number is None else (*answer.counts, number)
+    return replace(answer, counts=counts, at_least=asked.at_least)

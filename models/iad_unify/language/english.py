@@ -250,6 +250,11 @@ ENGLISH = Lexicon(
             "no difference",
             "looks like the reference",
         }
+        | {
+            f"{what} {good}"
+            for what in ("part", "part is", "it", "it is", "everything", "everything is", "all is")
+            for good in ("ok", "okay", "fine", "good", "acceptable", "in order", "alright")
+        }
     ),
     refusals=frozenset(
         {

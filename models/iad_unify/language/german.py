@@ -200,7 +200,10 @@ GERMAN = Lexicon(
     ordinals=_table({stem + end: rank for rank, stem in enumerate(_ORDINALS, start=1) for end in _ENDINGS}),
     picks=_table({stem + end: pick for pick, stems in _PICKS.items() for stem in stems for end in _ENDINGS}),
     several=_spellings(
-        listed("mehrere | mehreren | einige | einigen | viele | vielen | zahlreiche | diverse | etliche")
+        listed(
+            "mehr als ein | mehr als eine | mehr als einen | mehr als einer | mehrere | mehreren | einige | einigen | "
+            "viele | vielen | zahlreiche | diverse | etliche"
+        )
     ),
     at_least=frozenset({"mindestens", "wenigstens", "oder mehr"}),
     quantities=_spellings(listed("anzahl der | zahl der | anzahl von | wie viele | wieviele | irgendwelche")),

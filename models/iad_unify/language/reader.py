@@ -20,6 +20,7 @@ class _Draft:
     pick: str | None = None
     denied: bool = False
     shape: str | None = None
+    more: int = 0  # "two other defects": so many beside those named elsewhere, if nothing else is said of them
 
     def take(self, other: "_Draft") -> None:
         """Add what was read before the noun."""
@@ -45,15 +46,19 @@ class Reader:
 
     A size or a number belongs to the noun that follows in its clause, else to the one before; a place belongs to the
     noun before it in its clause, else to the one that follows. A denial reaches to the end of its clause.
+
+    When it `asks`, a plural is no number: "are there scratches?" is answered by one.
     """
 
-    def __init__(self, items: list[Piece]) -> None:
-        self.items = items
+    def __init__(self, items: list[Piece], *, asks: bool = False) -> None:
+        self.items, self.asks = items, asks
         self.drafts: list[_Draft] = []
         self.current: _Draft | None = None
         self.denial: _Draft | None = None
         self.ahead = _Draft()  # what waits for its noun
         self.further = self.either = self.least = self.quantity = False
+        self.more = False  # an "another" that waits for its noun; without one it is a defect more
+        self.unnamed = 0  # how many such defects there are
         self.counts: list[int] = []
         self.total_at_least: int | None = None
         self.none = self.refused = False
@@ -69,8 +74,18 @@ class Reader:
         self._close_denial()
         self._settle_ahead()
         mentions = tuple(draft.mention() for draft in self.drafts if not draft.empty)
-        at_least = None if self.counts or self.refused else self.total_at_least
-        return Claims(mentions, tuple(self.counts), at_least, self.none, self.refused, self.reply)
+        return Claims(mentions, tuple(self.counts), self._at_least(), self.none, self.refused, self.reply)
+
+    def _at_least(self) -> int | None:
+        """How many defects there are said to be at least, in all."""
+        if self.refused:
+            return None
+        more = self.unnamed + sum(draft.more for draft in self.drafts if draft.empty)
+        if not more:
+            return None if self.counts else self.total_at_least
+        named = [draft for draft in self.drafts if not (draft.denied or draft.empty or draft.pick)]
+        beside = sum(draft.count or draft.at_least or 1 for draft in named)
+        return max(1, beside, self.total_at_least or 0) + more
 
     # --- clauses -----------------------------------------------------------------------------------------------
 
@@ -112,6 +127,9 @@ class Reader:
 
     def _settle_ahead(self) -> None:
         """What waited for a noun that never came speaks of the defect named last, or of one without a name."""
+        if self.more:
+            self.unnamed += self.ahead.count or 1
+            self.more, self.ahead.count = False, None
         if self.ahead.count is not None:
             self.counts.append(self.ahead.count)
             self.ahead.count = None
@@ -155,7 +173,10 @@ class Reader:
 
     def _on_nothing(self, index: int, value: object) -> None:
         after = self.items[index + 1].kind if index + 1 < len(self.items) else "stop"
-        if after != "another":
+        if self.denial is not None:  # "not flawless"
+            self.denial = None
+            self.total_at_least = max(1, self.total_at_least or 0)
+        elif after != "another":
             self.none = True
 
     def _on_refusal(self, index: int, value: object) -> None:
@@ -165,6 +186,7 @@ class Reader:
 
     def _on_another(self, index: int, value: object) -> None:
         self.further = True
+        self.more = self.denial is None and not (index > 0 and self.items[index - 1].kind == "nothing")
 
     def _on_alternative(self, index: int, value: object) -> None:
         self.either = True
@@ -178,6 +200,17 @@ class Reader:
     def _on_several(self, index: int, value: object) -> None:
         if self._noun_ahead(index):
             self.ahead.at_least = 2
+        elif self._noun_behind(index):
+            self._many_of_the_last()
+
+    def _many_of_the_last(self) -> None:
+        """There are at least two of the noun before: "of scratches there are several"."""
+        if self.denial is not None or self.current is None:
+            return
+        if self.current.types:
+            self.current.at_least = max(2, self.current.at_least or 0)
+        else:
+            self.total_at_least = max(2, self.total_at_least or 0)
 
     def _on_number(self, index: int, value: object) -> None:
         assert isinstance(value, int)
@@ -241,7 +274,7 @@ class Reader:
         if self.denial is not None:
             self.denial.region = value
             return
-        self.subject = value
+        self.subject, self.more = value, False
         known = next((draft for draft in self.drafts if draft.region == value), None)
         if known is None:
             known = _Draft(region=value)
@@ -253,7 +286,8 @@ class Reader:
 
     def _on_thing(self, index: int, value: object) -> None:
         ahead, self.ahead = self.ahead, _Draft()
-        plural, self.quantity = bool(value) and not self.quantity, False
+        plural, self.quantity = bool(value) and not (self.quantity or self.asks), False
+        self.more = False
         count, least = ahead.count, ahead.at_least or (2 if plural and ahead.count is None else None)
         ahead.count = ahead.at_least = None
         if self.denial is not None:
@@ -269,7 +303,7 @@ class Reader:
         elif least is not None and not self.further:
             self.total_at_least = max(least, self.total_at_least or 0)
         if self.current is None or self.further:
-            self.current = _Draft()
+            self.current = _Draft(more=(count or 1) if self.further else 0)
             self.drafts.append(self.current)
         self.current.take(ahead)
         self.further = False
@@ -278,9 +312,9 @@ class Reader:
         assert isinstance(value, tuple)
         slug, plural = value
         ahead, self.ahead = self.ahead, _Draft()
-        if plural and not self.quantity and ahead.count is None and ahead.at_least is None:
+        if plural and not (self.quantity or self.asks) and ahead.count is None and ahead.at_least is None:
             ahead.at_least = 2
-        self.quantity = False
+        self.quantity = self.more = False
         if self.denial is not None:
             self._deny(slug, ahead)
             return

@@ -16,17 +16,18 @@ from iad_unify.language.lexicon import Lexicon
 _PLAIN: dict[str, str] = {
     "en": "a an the this that it its there here i we is are was were be been has have had as so of in on at to from by for near "
     "within inside which located lies lying sits situated found seen detected observed visible present shows show "
-    "showing contains appears part image picture frame surface type size total",
+    "showing contains appears part image picture frame surface type size shape number total unlike reference differs different",
     "de": "der die das den dem des dies diese dieser dieses diesem es er sie ich wir sich hier dort ein eine einen einem einer "
     "eines ist sind war waren wird wurde wurden hat haben als in im am an auf bei zu vom von zur zum nahe gibt liegt liegen "
     "befindet befinden zeigt zeigen sitzt gefunden entdeckt erkannt festgestellt sichtbar vorhanden sehen gesehen "
-    "teil teils bauteil bauteils bild bildes bereich oberfläche art typ größe insgesamt gesamt",
+    "teil teils bauteil bauteils bild bildes bereich oberfläche art typ größe form nummer insgesamt gesamt",
     "ko": "있습니다 있다 있음 있어요 있는 발견되었습니다 발견되었다 발견됨 발견된 확인되었습니다 검출되었습니다 관찰됩니다 보입니다 "
     "보인다 위치합니다 위치해 위치한 나타납니다 중 총 모두 그 이 것 것은 것이 부품 부품에 부품에는 부품에서 부품의 제품 제품에 제품에는 "
     "표면 표면에 표면의 이미지 이미지에 이미지에는 사진에 크기 크기는 크기가 크기의 위치 위치는 "
-    "종류 종류는 유형은 에 에서 의 이 가 은 는 도 로 을 를",
+    "종류 종류는 유형은 모양은 모양이 번호는 에 에서 의 이 가 은 는 도 로 을 를",
     "zh": "的 了 着 在 于 为 有 是 共 共有 总共 位于 处于 发现 检测到 检测出 出现 存在 呈 呈现 显示 可见 见 看到 其 该 此 这 这个 这里 "
-    "部件 零件 产品 工件 图像 图片 画面 表面 表面上 上有 类型 类型为 尺寸 尺寸为 位置 位置为 面积 数量为 个 处 条 道 块 片 件 里 内 我们",
+    "部件 零件 产品 工件 图像 图片 画面 表面 表面上 上有 类型 类型为 尺寸 尺寸为 "
+    "位置 位置为 形状 形状为 编号 面积 数量为 个 处 条 道 块 片 件 里 内 我们",
 }
 #: What a place may be called right after it was told: "the upper left corner". Alone it would be a place that nobody read.
 _AFTER_PLACE: dict[str, str] = {
@@ -38,14 +39,16 @@ _AFTER_PLACE: dict[str, str] = {
 _WORD = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
 
 
-def unread(text: str, language: str) -> tuple[str, ...]:
+def unread(text: str, language: str, *, echo: str = "") -> tuple[str, ...]:
     """The words, without repeats, that neither a table of the language nor its plain words know; numbers of measures too.
 
-    A sentence that cites a confirmed event is left out. Raises KeyError for a language that has no table.
+    A sentence that cites a confirmed event is left out, and so are words that `echo` has as well. Raises KeyError for a
+    language that has no table.
     """
     lexicon = LEXICONS[language]
     plain, after_place = _PLAIN[language], _AFTER_PLACE[language]
     known, known_after_place = frozenset(plain.split()), frozenset(after_place.split())
+    known |= frozenset(_WORD.findall(lexicon.normalised(echo)))
     found: list[str] = []
     for said, kind in _between(lexicon.normalised(without(text)), lexicon):
         if kind == "measure":
@@ -57,7 +60,7 @@ def unread(text: str, language: str) -> tuple[str, ...]:
             found += [word for word in words if word not in known]
         else:
             joined = f"{plain} {after_place}" if kind == "cell" else plain
-            found += [rest for word in _WORD.findall(said) if (rest := _unspaced(word, joined))]
+            found += [rest for word in _WORD.findall(said) if word not in known and (rest := _unspaced(word, joined))]
     return tuple(dict.fromkeys(found))
 
 

@@ -2,13 +2,14 @@
 
 A claim is contradicted when no region can bear it out; what is left unsaid is never wrong. The rules, by kind:
 
-- type: some region must have the type in its likely set (one of the alternatives, if several are given);
+- type: some region must have the type in its likely set, and all alternatives when several are given;
 - location: some region of that type must lie in the cell: its first cell, or one with `SPLIT_SHARE` of its area;
 - size: some region of that type and place must be of that size;
 - shape: some region of that type and place must have one of its shapes near it; unmeasured shapes are not judged;
 - count: a number of all defects must be the number of regions; a number of one type must be possible given the likely
   sets; more defects described than regions is too many;
-- existence: "no defect" needs no region, a described defect needs one; a denied defect must not surely be there.
+- existence: "no defect" needs no region, a described defect needs one; a denied defect must not surely be there, and a
+  denied number must not surely be theirs.
 
 - language: what is said must be said in one language.
 
@@ -72,7 +73,8 @@ def _totals(claims: Claims, facts: Facts) -> list[Contradiction]:
     seen = len(facts.regions)
     found = [Contradiction("count", str(count), _regions(seen)) for count in claims.counts if count != seen]
     if claims.at_least is not None and seen < claims.at_least:
-        found.append(Contradiction("count", f"at least {claims.at_least}", _regions(seen)))
+        kind = "existence" if claims.at_least == 1 else "count"
+        found.append(Contradiction(kind, f"at least {claims.at_least}", _regions(seen)))
     return found
 
 
@@ -82,7 +84,7 @@ def _asserted(mention: Mention, facts: Facts) -> list[Contradiction]:
         return [Contradiction("count", f"region {mention.region}", _regions(len(facts.regions)))]
     found: list[Contradiction] = []
     if mention.defect_types:
-        fitting = _of_type(regions, mention.defect_types)
+        fitting = tuple(region for region in regions if set(mention.defect_types) <= set(region.likely))
         if not fitting:
             seen = "; ".join(dict.fromkeys(" or ".join(region.likely) for region in regions))
             found.append(Contradiction("type", " or ".join(mention.defect_types), seen))
@@ -101,20 +103,31 @@ def _asserted(mention: Mention, facts: Facts) -> list[Contradiction]:
 
 
 def _denied(mention: Mention, facts: Facts) -> list[Contradiction]:
-    """A denial is wrong when a region surely has everything that is denied together."""
-    for region in _spoken_of(mention, facts):
-        type_sure = not mention.defect_types or set(region.likely) <= set(mention.defect_types)
-        cell_sure = not mention.cells or any(region.cells == (cell,) for place in mention.cells for cell in place)
-        shape_sure = mention.shape is None or region.shapes == (mention.shape,)
-        if type_sure and cell_sure and shape_sure and mention.size in (None, region.size):
-            if mention.cells:
-                return [Contradiction("location", f"not in {' or '.join(mention.cells[0])}", region.cell)]
-            if mention.size is not None:
-                return [Contradiction("size", f"not {mention.size}", region.size)]
-            if mention.shape is not None:
-                return [Contradiction("shape", f"not {mention.shape}", region.shapes[0])]
-            return [Contradiction("type", f"no {' or '.join(mention.defect_types)}", region.likely[0])]
+    """A denial is wrong when a region surely has everything that is denied together, or so many have it."""
+    sure = [region for region in _spoken_of(mention, facts) if _surely(mention, region)]
+    if mention.count is not None or mention.at_least is not None:
+        possible = _of_type(facts.regions, mention.defect_types) if mention.defect_types else facts.regions
+        exactly = mention.count is not None and len(sure) == len(possible) == mention.count
+        enough = mention.at_least is not None and len(sure) >= mention.at_least
+        number = mention.count or f"at least {mention.at_least}"
+        return [Contradiction("count", f"not {number}", _regions(len(sure)))] if exactly or enough else []
+    for region in sure:
+        if mention.cells:
+            return [Contradiction("location", f"not in {' or '.join(mention.cells[0])}", region.cell)]
+        if mention.size is not None:
+            return [Contradiction("size", f"not {mention.size}", region.size)]
+        if mention.shape is not None:
+            return [Contradiction("shape", f"not {mention.shape}", region.shapes[0])]
+        return [Contradiction("type", f"no {' or '.join(mention.defect_types)}", region.likely[0])]
     return []
+
+
+def _surely(mention: Mention, region: RegionFact) -> bool:
+    """Whether the region has all that is said of it, beyond doubt."""
+    type_sure = not mention.defect_types or set(region.likely) <= set(mention.defect_types)
+    cell_sure = not mention.cells or any(region.cells == (cell,) for place in mention.cells for cell in place)
+    shape_sure = mention.shape is None or region.shapes == (mention.shape,)
+    return type_sure and cell_sure and shape_sure and mention.size in (None, region.size)
 
 
 def _numbers(claims: Claims, facts: Facts) -> list[Contradiction]:

@@ -28,7 +28,7 @@ def test_a_table_names_every_type_cell_and_size(language: str) -> None:
         ("중앙의 큰 얼룩", Mention(("stain",), (("center",),), "large")),
         ("얼룩은 크고 하단에 있습니다.", Mention(("stain",), (("bottom",),), "large")),
         ("중간 크기의 찍힘이 2개 있습니다.", Mention(("dent",), size="medium", count=2)),
-        ("찍힘이 여러 개 있습니다.", Mention(("dent",))),
+        ("찍힘이 여러 개 있습니다.", Mention(("dent",), at_least=2)),
         ("구멍이나 깨짐입니다.", Mention(("hole", "chip"))),
         ("2번 영역은 변색입니다.", Mention(("discoloration",), region=2)),
         ("영역 2는 변색입니다.", Mention(("discoloration",), region=2)),
