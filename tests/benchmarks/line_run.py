@@ -94,7 +94,8 @@ def drive(options: argparse.Namespace, config: Path, truth: dict[str, dict[str, 
         good = str(options.out / camera / "good")
         rate = ["--false-alarm-rate", str(options.false_alarm_rate)]
         command(
-            [*INSPECTD, "calibrate", "--config", str(config), "--camera", camera, "--good", good, *rate], environment
+            [*INSPECTD, "calibrate", "--config", str(config), "--camera", camera, "--good", good, "--no-memory", *rate],
+            environment,
         )
     servers = bootstrap(config)
     daemon = Daemon([*INSPECTD, "run", "--config", str(config)], environment, options.out / "daemon.log")

@@ -102,6 +102,24 @@ async def test_a_memory_and_a_template_find_what_good_pictures_never_showed(
         assert (await ask(client, part(100), "press-2")).inspection.threshold_version.startswith("default/")
 
 
+async def test_good_parts_are_remembered_unless_they_are_few_or_it_is_left_out(good: Path, tmp_path: Path) -> None:
+    few = await calibrate("--good", str(good), "--rate", "0.05")
+    assert few.exit_code == 0, few.output
+    assert "good parts are not remembered: that takes 38 pictures at a rate of 0.05, and there are 32" in few.output
+    assert "(calibrated/1) from 32 good parts" in few.output
+    enough = await calibrate("--good", str(good), "--rate", "0.1")
+    (file,) = (tmp_path / "state" / "references").iterdir()
+    assert f"(calibrated/2) and reference {file.stem} from 16 good parts" in enough.output
+    without = await calibrate("--good", str(good), "--rate", "0.1", "--no-memory")
+    assert "(calibrated/3) from 32 good parts" in without.output
+
+
+async def test_a_picture_that_is_refused_is_named(good: Path) -> None:
+    (good / "zz.png").write_bytes(b"no picture")
+    refused = await calibrate("--good", str(good), "--rate", "0.1")
+    assert "zz.png: " in str(refused.exception)
+
+
 async def test_a_template_is_not_taken_without_good_pictures_or_its_file(good: Path, tmp_path: Path) -> None:
     for words in (("--history", "--template", str(good / "000.png")), ("--good", str(good), "--template", "gone.png")):
         refused = await calibrate(*words)

@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -23,13 +24,13 @@ def calibrate(
         Path | None, typer.Option(help="Folder with pictures of good parts (JPEG or PNG, searched in depth).")
     ] = None,
     memory: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--memory",
+            "--memory/--no-memory",
             help="With --good: also remember what good parts look like, and compare every later frame with it. Takes "
-            "twice the pictures and torch. With the shipped expert it changes few decisions: measure before you rely on it.",
+            "twice the pictures and torch. Without either, it is done where there are enough of both, and no --template.",
         ),
-    ] = False,
+    ] = None,
     template: Annotated[
         Path | None,
         typer.Option(
@@ -75,14 +76,14 @@ def calibrate(
     out, and no confirmed defect may pass. Give one of --good, --from-reviews, --restore and --history. A running daemon on the
     same database takes the threshold up within seconds. A rate that the number of frames cannot support is refused.
 
-    With --memory about half of the pictures are remembered and the others set the threshold; with --template that half says
-    how far good parts are from the template. Both lie in the folder of the setting vision.references, belong to this version
-    of the threshold and of the model, and come back with --restore.
+    About half of the pictures are remembered and the others set the threshold; with --template that half says how far good
+    parts are from the template. Both lie in the folder of the setting vision.references, belong to this version of the
+    threshold and of the model, and come back with --restore.
 
     Examples:
       inspectd calibrate --camera cam-1 --good good-parts/
 
-      inspectd calibrate --camera cam-1 --good good-parts/ --memory
+      inspectd calibrate --camera cam-1 --good good-parts/ --no-memory
 
       inspectd calibrate --camera cam-1 --good good-parts/ --template golden.png
 
@@ -99,7 +100,7 @@ def calibrate(
             "calibrate", "it is not clear where the threshold shall come from",
             "Give one of --good, --from-reviews, --restore and --history",
         )  # fmt: skip
-    if memory and good is None:
+    if memory is not None and good is None:
         raise Misconfigured("--memory", "a memory is built from pictures", "Give --good with it")
     if template is not None and good is None:
         raise Misconfigured("--template", "how far good parts are from it is not known", "Give --good with it")
@@ -108,7 +109,10 @@ def calibrate(
     if good is not None:
         per_hour = USUAL_FRAMES_PER_HOUR if frames_per_hour is None else frames_per_hour
         golden = None if template is None else template.read_bytes()
-        asyncio.run(_calibrate(settings, camera, _pictures(good), false_alarm_rate, per_hour, memory, golden))
+        pictures = _pictures(good)
+        if memory is None:
+            memory = golden is None and _may_remember(len(pictures), false_alarm_rate)
+        asyncio.run(_calibrate(settings, camera, pictures, false_alarm_rate, per_hour, memory, golden))
         return
     from inspectd.cli import recalibration
 
@@ -136,6 +140,22 @@ def _pictures(good: Path) -> list[Path]:
             "--good", f"{good} holds no JPEG or PNG picture", "Give a folder with pictures of good parts"
         )
     return found
+
+
+def _may_remember(count: int, rate: float) -> bool:
+    """Whether so many pictures are enough for a memory beside a threshold, and torch is there; says so when not."""
+    from inspectd.thresholds.calibrator import least_with_reference
+
+    least = least_with_reference(rate)
+    if count < least:
+        print(
+            f"good parts are not remembered: that takes {least} pictures at a rate of {rate:g}, and there are {count}"
+        )
+        return False
+    if find_spec("torch") is None:
+        print("good parts are not remembered: that takes torch (pip install 'inspectd[models]')")
+        return False
+    return True
 
 
 async def _calibrate(
@@ -178,6 +198,7 @@ async def _calibrate(
                 per_hour,
                 lambda done, total: progress.update(task, completed=done, total=total),
                 comparison,
+                [str(path) for path in pictures],
             )
         count = (await state.thresholds.get(threshold.version)).calibration.good_count
     reference = f" and reference {threshold.reference_version}" if compared else ""

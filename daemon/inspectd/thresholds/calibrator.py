@@ -18,7 +18,7 @@ from inspectd.vision.sight import Sight
 #: and must not be in both; light and batches change over the whole folder and must be.
 RUNS = 8
 
-Numbered = tuple[int, bytes]
+Named = tuple[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +44,25 @@ class Calibrator:
         frames_per_hour: float,
         progress: Callable[[int, int], None],
         comparison: Comparison | None = None,
+        names: Sequence[str] = (),
     ) -> tuple[Threshold, float]:
-        """The stored threshold, and the alarms per hour to expect on good parts.
+        """The stored threshold, and the alarms per hour to expect on good parts. A refused picture is told by its name.
 
         With a comparison about half of the pictures build the memory, or give the template its scale, and the others,
         compared with it as every later frame is, set the threshold. Raises Rejected (a picture is bad or of another size
         than the template, the rate is not in 0..1), Conflict (too few pictures for the rate), Misconfigured (it is built
         with another model than the served one), CalibrateAgain (the served expert cannot use it), Unavailable.
         """
-        scored, reference = list(enumerate(images, 1)), ""
+        called = names or [f"picture {number}" for number in range(1, len(images) + 1)]
+        scored, reference = list(zip(called, images, strict=True)), ""
         if comparison is None:
             conformal_threshold([0.0] * len(images), rate)  # refuses before any work is done
         else:
             scored, remembered = split(scored, rate)
             reference = await self._build(camera_id, comparison, remembered)
         scores = []
-        for done, (number, data) in enumerate(scored, 1):
-            with _named(f"picture {number}"):
+        for done, (name, data) in enumerate(scored, 1):
+            with _named(name):
                 sighting = await self._sight.look(data, Frame.digest(data), camera_id, None, reference)
             scores.append(sighting.findings.image_score)
             progress(done, len(scored))
@@ -77,22 +79,22 @@ class Calibrator:
         )
         return await self._store.put(calibration), expected_alarms_per_hour(rate, frames_per_hour)
 
-    async def _build(self, camera_id: str, comparison: Comparison, remembered: Sequence[Numbered]) -> str:
+    async def _build(self, camera_id: str, comparison: Comparison, remembered: Sequence[Named]) -> str:
         built_with = await comparison.builder.model_version()
         served = checkpoint_version((await self._sight.card(camera_id)).model_version)
         if served != built_with:
             raise Misconfigured(
                 "vision.expert_checkpoint",
                 f"a reference would be built with model {built_with}, and {served} is served",
-                "Name the checkpoint folder that is served",
+                "Name the checkpoint folder that is served, or calibrate without a memory and a template",
             )
         template = None
         if comparison.template is not None:
             with _named("the template", "template"):
                 template = await self._sight.decode(comparison.template, camera_id)
         pictures = []
-        for number, data in remembered:
-            with _named(f"picture {number}"):
+        for name, data in remembered:
+            with _named(name):
                 picture = await self._sight.decode(data, camera_id)
                 if template is not None and (picture.width, picture.height) != (template.width, template.height):
                     sizes = f"{picture.width}x{picture.height}, and the template {template.width}x{template.height}"
@@ -101,7 +103,12 @@ class Calibrator:
         return await comparison.builder.build(pictures, memory=comparison.memory, template=template)
 
 
-def split(pictures: Sequence[Numbered], rate: float) -> tuple[list[Numbered], list[Numbered]]:
+def least_with_reference(rate: float) -> int:
+    """How many good pictures a threshold and a reference take together; raises Rejected for a rate outside 0..1."""
+    return 2 * max(least_count(rate), LEAST_PICTURES)
+
+
+def split(pictures: Sequence[Named], rate: float) -> tuple[list[Named], list[Named]]:
     """The pictures that set the threshold, at least half of them, and those that build the reference.
 
     Both are chosen without looking at them, so a later good frame is exchangeable with the first ones (see `conformal`).
@@ -114,7 +121,7 @@ def split(pictures: Sequence[Numbered], rate: float) -> tuple[list[Numbered], li
     if len(scored) < least or len(remembered) < LEAST_PICTURES:
         raise Conflict(
             f"of {count} good frames {len(remembered)} would build the reference and {len(scored)} set the threshold: a rate "
-            f"of {rate:g} takes {least} and a reference {LEAST_PICTURES}, so give {2 * max(least, LEAST_PICTURES)} or more, "
+            f"of {rate:g} takes {least} and a reference {LEAST_PICTURES}, so give {least_with_reference(rate)} or more, "
             f"choose a higher rate, or leave the reference out"
         )
     step = -(-len(remembered) // MOST_PICTURES)

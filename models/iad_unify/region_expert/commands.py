@@ -126,7 +126,7 @@ def evaluate(
 
     from iad_unify.catalog import SQUARE_STEP
     from iad_unify.checkpoint import CheckpointError
-    from iad_unify.data.samples import DataError
+    from iad_unify.data.samples import PARTS, DataError
     from iad_unify.region_expert.evaluation import measure
     from iad_unify.region_expert.evaluation.cold_start import ColdStart
     from iad_unify.region_expert.tiling import UnfitSquare
@@ -134,6 +134,8 @@ def evaluate(
     torch.set_num_threads(threads)
     console = Console()
     _one_of("--device", device, "auto", "cpu")
+    _one_of("--split", split, *PARTS)
+    _one_of("--thresholds", thresholds, *PARTS, "card")
     if square % SQUARE_STEP:
         raise typer.BadParameter(f"not a multiple of {SQUARE_STEP}", param_hint="--square")
     if record and (square or cold_start):

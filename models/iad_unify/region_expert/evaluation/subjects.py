@@ -65,28 +65,42 @@ def of_folder(folder: str, groups: Path | None, part: str, chosen_on: str | None
     """The samples of a folder that are in `part`, and those to choose thresholds on.
 
     Parts are those of the split file `groups`, else the data set's own, else there are none and every sample is
-    measured. Raises DataError when there is no such part or it is empty, or when thresholds would be chosen on the
-    very part that is measured.
+    measured. Raises DataError when there is no such part or it is empty, when the file names groups that the folder
+    lacks, or when thresholds would be chosen on the very part that is measured.
     """
     samples = read_all([folder])
     divided = groups is not None or any(sample.part for sample in samples)
-    if divided and chosen_on == part:
+    if chosen_on == part:
         raise DataError(part, "thresholds are never chosen on the part that is measured; use --thresholds card")
-    parts = {name: _part(samples, groups, name) for name in (part, chosen_on) if name}
+    chosen = None if groups is None else _of_this_folder(splits.read(groups), groups, Path(folder).name, samples)
+    parts = {name: _part(samples, chosen, name) for name in (part, chosen_on) if name}
     measured = parts[part] if divided else samples
     if not measured:
         raise DataError(folder, f"no sample in the {part} part")
     held = parts[chosen_on] if chosen_on and divided else []
-    learnt = _part(samples, groups, _LEARNT) if divided and _LEARNT not in (part, chosen_on) else []
+    learnt = _part(samples, chosen, _LEARNT) if divided and _LEARNT not in (part, chosen_on) else []
     measured_those, held_those, learnt_those = ([_subject(s) for s in some] for some in (measured, held, learnt))
     return Subjects(measured_those, held_those, part if divided else "all", learnt_those)
 
 
-def _part(samples: Sequence[Sample], groups: Path | None, part: str) -> list[Sample]:
-    if groups is None:
+def _of_this_folder(split: splits.Split, path: Path, folder: str, samples: Sequence[Sample]) -> splits.Split:
+    """The split without the prefixes, and the groups, that a training of several folders gave it."""
+    there, prefix = {sample.group for sample in samples}, f"{folder}:"
+    parts = [[g if g in there else g.removeprefix(prefix) for g in part] for part in split.parts()]
+    lacking = sorted(g for part in parts for g in part if g not in there and ":" not in g)
+    if lacking:
+        listed = ", ".join(lacking[:5]) + (" and others" if len(lacking) > 5 else "")
+        raise DataError(
+            path, f"names {len(lacking)} group(s) that {folder} has not ({listed}); take them out of the file"
+        )
+    return splits.Split(*(tuple(part) for part in parts))
+
+
+def _part(samples: Sequence[Sample], split: splits.Split | None, part: str) -> list[Sample]:
+    if split is None:
         return [sample for sample in samples if sample.part == part]
     try:
-        return splits.select(samples, splits.read(groups).part(part))
+        return splits.select(samples, split.part(part))
     except KeyError as error:
         raise DataError(part, "no such part; there are train, validation and test") from error
 

@@ -1,5 +1,6 @@
 """One training from data to checkpoint: gather, split, build, train, choose thresholds, write."""
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from iad_unify.types import DEFECT_TYPES
 _VALIDATION_SHARE = 0.2  # of the groups that are learnt from
 _DRAWN_VALIDATION = 400
 _TEST = "test"
+_GROUPS, _RUN = "groups.json", "run.json"
 _SHEET = 24  # pictures on the overlay sheet
 
 
@@ -56,10 +58,18 @@ def train(order: Order, plan: Plan, console: Console) -> Card | None:
     Raises DataError, CheckpointError, or OSError for a backbone that is not there.
     """
     folders, drawn = named(order.data)
-    found = _learnable(folders, order)
+    found = _learnable(folders, order, console)
+    drawn = drawn or _needs_drawings(found, order, console)
     slugs = _slugs([] if order.good_only else found, drawn)
     order.out.mkdir(parents=True, exist_ok=True)
-    split = _split(found, folders, order, plan.seed)
+    resuming = order.resume and plan.state.is_dir()
+    _of_the_same_run(order, plan, resuming)
+    split = _split(found, folders, order, plan.seed, resuming)
+    left_out = len(found) - sum(len(splits.select(found, part)) for part in split.parts())
+    if resuming and left_out:
+        console.print(
+            f"{left_out} pictures of groups that this run did not begin with are left out; a new --out takes them"
+        )
     learn, held = splits.select(found, split.train), splits.select(found, split.validation)
     if order.good_only:
         learn, held = ([sample for sample in part if sample.good] for part in (learn, held))
@@ -79,36 +89,85 @@ def train(order: Order, plan: Plan, console: Console) -> Card | None:
     return _finish(order, plan, trainer, held_out, seen, console)
 
 
-def _learnable(folders: Sequence[str], order: Order) -> list[Sample]:
-    """The samples of all folders; without a split file none of what a data set itself keeps for testing."""
+def _learnable(folders: Sequence[str], order: Order, console: Console) -> list[Sample]:
+    """The samples of all folders; without a split file none of what a data set itself keeps for testing.
+
+    A data set that has nothing else is divided anew. Raises DataError when nothing tells where a defect is.
+    """
     found = data_sets.read_all(folders)
     learnable = [sample for sample in found if order.groups or sample.part != _TEST]
     if found and not learnable:
-        raise DataError(folders[0], "has a test part only, which is not learnt from; divide it by --groups FILE")
+        console.print(f"{folders[0]} has a test part only: its groups are divided anew, {_GROUPS} says how")
+        learnable = [replace(sample, part=None) for sample in found]
+    defective = [] if order.good_only else [sample for sample in learnable if not sample.good]
+    if defective and not any(sample.mask or sample.boxes for sample in defective):
+        mend = "add masks or boxes, or learn from its good pictures with --good-only"
+        raise DataError(
+            folders[0], f"none of its {len(defective)} defective pictures shows where the defect is; {mend}"
+        )
+    if learnable and not defective and not order.good_only:
+        raise DataError(folders[0], "has no defective picture; --good-only learns from good ones")
     return learnable
+
+
+def _needs_drawings(found: Sequence[Sample], order: Order, console: Console) -> bool:
+    """Whether types have to come from drawings, because no sample that is learnt from has any."""
+    if not found or (not order.good_only and data_sets.types_of(found)):
+        return False
+    console.print(f"no types are known of these pictures: they are learnt from drawings (--data {PROCEDURAL}) as well")
+    return True
 
 
 def _slugs(found: Sequence[Sample], drawn: bool) -> tuple[str, ...]:
     ours = DEFECT_TYPES if drawn else ()
-    slugs = (*ours, *(slug for slug in data_sets.types_of(found) if slug not in ours))
-    if not slugs:
-        raise DataError("data", "no defective sample, so no type to learn; add --data procedural")
-    return slugs
+    return (*ours, *(slug for slug in data_sets.types_of(found) if slug not in ours))
 
 
-def _split(found: Sequence[Sample], folders: Sequence[str], order: Order, seed: int) -> splits.Split:
-    """The split of the samples, written beside the checkpoint so that the rest can be used for testing."""
+def _of_the_same_run(order: Order, plan: Plan, resuming: bool) -> None:
+    """Write down what decides who is learnt from and tested on; raises DataError when a run goes on with something else."""
+    wanted = {
+        "data": list(without_paths(order.data)),
+        "groups": order.groups.name
+        if order.groups and order.groups.resolve() != (order.out / _GROUPS).resolve()
+        else None,
+        "train share": order.train_share,
+        "good only": order.good_only,
+        "config": order.config,
+        "size": order.size,
+        "seed": plan.seed,
+    }
+    path = plan.state / _RUN
+    begun = json.loads(path.read_text()) if resuming and path.is_file() else wanted
+    other = [name for name in wanted if begun.get(name) != wanted[name]]
+    if other:
+        said = ", ".join(f"{name} {begun.get(name)} and not {wanted[name]}" for name in other)
+        raise DataError(order.out, f"was begun with {said}; resume with the same options, or name another --out")
+    plan.state.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(wanted) + "\n")
+
+
+def _split(found: Sequence[Sample], folders: Sequence[str], order: Order, seed: int, resuming: bool) -> splits.Split:
+    """The split of the samples, written beside the checkpoint so that the rest can be used for testing.
+
+    A run that goes on keeps the split that it began with, whatever was added to the data since.
+    """
     if not found:
         return splits.Split((), (), ())
+    kept = order.out / _GROUPS
+    if resuming and kept.is_file():
+        return splits.read(kept)
     if order.groups is None:
         split = splits.divide(found, order.train_share, _VALIDATION_SHARE, seed)
     else:
         split = splits.read(order.groups)
         if len(folders) > 1:
             split = splits.with_prefixes(split, found)
-    if not splits.select(found, split.train) or not splits.select(found, split.validation):
-        raise DataError(order.groups or "data", "the train or the validation part of the split is empty")
-    splits.write(split, order.out / "groups.json")
+    for name, part in (("train", split.train), ("validation", split.validation)):
+        if not splits.select(found, part):
+            groups = len({sample.group for sample in found})
+            mend = "give pictures of other parts a group of their own, raise --train-share, or name the groups by --groups FILE"
+            raise DataError(order.groups or folders[0], f"the {name} part is empty ({groups} group(s) in all); {mend}")
+    splits.write(split, kept)
     return split
 
 
@@ -232,7 +291,7 @@ def _card(
         seed=plan.seed,
         minutes=round(done.seconds / 60, 1),
         trained_heads=config.trained_heads,
-        figures=figure,
+        figures={name: one for name, one in figure.items() if math.isfinite(one.value)},
         # rounded up: a little lower would let one more good picture alarm
         default_threshold=math.ceil(checked.default_threshold * 1e4) / 1e4,
         proposal_threshold=math.ceil(checked.proposal_threshold * 1e4) / 1e4,

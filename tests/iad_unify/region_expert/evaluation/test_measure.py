@@ -206,8 +206,7 @@ def test_drawings_are_measured_and_recorded(tmp_path: Path) -> None:
     ("options", "words"),
     [
         ({"split": "validation"}, "never chosen on the part that is measured"),
-        ({"split": "exam"}, "no such part"),
-        ({"thresholds": "exam"}, "no such part"),
+        ({"thresholds": "test"}, "never chosen on the part that is measured"),
     ],
 )
 def test_a_part_that_cannot_be_used_ends_with_one_line_and_code_2(
@@ -218,3 +217,22 @@ def test_a_part_that_cannot_be_used_ends_with_one_line_and_code_2(
         _evaluate(checkpoint, tile_folder, tmp_path / "report.json", groups=split, **options)
     assert stop.value.exit_code == 2
     assert words in capsys.readouterr().out.replace("\n", " ")
+
+
+@pytest.mark.parametrize("options", [{"split": "exam"}, {"thresholds": "exam"}])
+def test_a_part_that_there_is_none_of_is_a_wrong_option(
+    checkpoint: Path, tile_folder: Path, tmp_path: Path, options: dict[str, str]
+) -> None:
+    with pytest.raises(typer.BadParameter, match="'exam' is none of train, validation, test"):
+        _evaluate(checkpoint, tile_folder, tmp_path / "report.json", **options)
+
+
+def test_groups_that_the_data_lacks_are_told(
+    checkpoint: Path, tile_folder: Path, split: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = json.loads(split.read_text())
+    other = tmp_path / "groups.json"
+    other.write_text(json.dumps(named | {"test": [*named["test"], "gone"]}))
+    with pytest.raises(typer.Exit):
+        _evaluate(checkpoint, tile_folder, tmp_path / "report.json", groups=other)
+    assert "has not (gone)" in capsys.readouterr().out.replace("\n", " ")
