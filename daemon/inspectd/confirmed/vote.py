@@ -10,7 +10,7 @@ from math import exp
 
 from iad_unify.catalog import MAX_CONFIRMED_TYPES
 from iad_unify.language.facts import CLEAR_FROM
-from iad_unify.types import UNKNOWN
+from iad_unify.types import DEFECT_TYPES, UNKNOWN
 from inspectd.confirmed.store import Found
 
 #: A neighbour that is so much less similar than the nearest counts e times less.
@@ -37,11 +37,12 @@ class Vote:
         """The neighbours' types as the explainer is told of them: slugs with commas, the voted one first.
 
         It names what it is told first, so nothing is told where the vote goes to a type that no neighbour has, or is not
-        clear.
+        clear. What it has no word for is `unknown` to it: the sentence that cites the neighbour names it.
         """
         if self.cited is None:
             return ""
-        types = dict.fromkeys((self.defect_type, *(one.defect_type for one in self.neighbours)))
+        known = (self.defect_type, *(one.defect_type for one in self.neighbours))
+        types = dict.fromkeys(slug if slug in DEFECT_TYPES else UNKNOWN for slug in known)
         return ",".join(list(types)[:MAX_CONFIRMED_TYPES])
 
     @property

@@ -38,7 +38,8 @@ def called(types: tuple[tuple[str, float], ...], told: str) -> tuple[tuple[str, 
 def _of_region(slug: str, rng: np.random.Generator) -> str:
     if slug == UNKNOWN:
         return ""
-    first = slug if rng.random() < ALIKE_SHARE else DEFECT_TYPES[int(rng.integers(len(DEFECT_TYPES)))]
+    any_type = (*DEFECT_TYPES, UNKNOWN)  # unknown: it was confirmed as something that has no word here
+    first = slug if rng.random() < ALIKE_SHARE else any_type[int(rng.integers(len(any_type)))]
     others = [other for other in DEFECT_TYPES if other != first]
     second = others[int(rng.integers(len(others)))]
     return f"{first},{second}" if rng.random() < SPLIT_SHARE else first

@@ -48,6 +48,14 @@ def compared(facts: Facts, rng: np.random.Generator) -> str:
     return pick(rng, (f"Unlike the reference: {told[:1].lower()}{told[1:]}", f"It differs. {told}"))
 
 
+def verdict(facts: Facts, rng: np.random.Generator) -> str:
+    """Whether the part is good, and what is wrong with it."""
+    told = template(facts)
+    if not facts.regions:
+        return f"Yes. {told}"
+    return pick(rng, (f"No. {told}", f"No, {told[:1].lower()}{told[1:]}"))
+
+
 def nowhere(defect_type: str, rng: np.random.Generator) -> str:
     """That what a question takes for granted is not there."""
     word = noun(defect_type)

@@ -255,6 +255,15 @@ ENGLISH = Lexicon(
             for what in ("part", "part is", "it", "it is", "everything", "everything is", "all is")
             for good in ("ok", "okay", "fine", "good", "acceptable", "in order", "alright")
         }
+        | {
+            "part pass",
+            "part passes",
+            "accept this part",
+            "accept the part",
+            "accept it",
+            "be shipped",
+            "without defects",
+        }
     ),
     refusals=frozenset(
         {

@@ -24,6 +24,7 @@ class QuestionKind(StrEnum):
     REFER = "refer"  # what a numbered region is: all of it
     POINT = "point"  # which region something is: its number
     COMPARE = "compare"  # what differs from a good part
+    VERDICT = "verdict"  # whether the part is good
     ILL_POSED = "ill_posed"  # regions cannot tell, or what is asked about is not there: the right answer is to say so
 
 
@@ -150,6 +151,18 @@ PARAPHRASES: dict[QuestionKind, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "List the differences to the template.",
         ),
     ),
+    QuestionKind.VERDICT: (
+        (
+            "Is the part OK?",
+            "Is this part good?",
+            "Is the part defect free?",
+            "Is the part in order?",
+            "Does the part pass?",
+            "Is everything fine with it?",
+            "Would you accept this part?",
+        ),
+        ("Is the part acceptable?", "Is it a good part?", "Can this part be shipped?"),
+    ),
     QuestionKind.ILL_POSED: (
         (
             "What is the serial number?",
@@ -163,6 +176,7 @@ PARAPHRASES: dict[QuestionKind, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "What is region {beyond}?",
             "Where is the {absent}?",
             "How big is the {absent}?",
+            "What caused the defect?",
         ),
         (
             "What does the part weigh?",

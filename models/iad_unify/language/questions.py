@@ -58,7 +58,7 @@ class Example:
 
 #: How often each kind is drawn for training; describing comes most, it is what every event needs.
 WEIGHTS: dict[QuestionKind, float] = {
-    QuestionKind.DESCRIBE: 0.36,
+    QuestionKind.DESCRIBE: 0.32,
     QuestionKind.TYPE: 0.1,
     QuestionKind.LOCATION: 0.1,
     QuestionKind.COUNT: 0.07,
@@ -68,7 +68,8 @@ WEIGHTS: dict[QuestionKind, float] = {
     QuestionKind.REFER: 0.04,
     QuestionKind.POINT: 0.04,
     QuestionKind.COMPARE: 0.02,
-    QuestionKind.ILL_POSED: 0.06,
+    QuestionKind.VERDICT: 0.02,
+    QuestionKind.ILL_POSED: 0.08,
 }
 #: How often a description is drawn in each language; the other kinds are asked in English only.
 LANGUAGE_WEIGHTS: dict[str, float] = {"en": 0.46, "ko": 0.18, "zh": 0.18, "de": 0.18}
@@ -173,6 +174,10 @@ def _compare(facts: Facts, rng: np.random.Generator, text: str) -> Example:
     return Example(QuestionKind.COMPARE, text, answers.compared(facts, rng), _described(facts))
 
 
+def _verdict(facts: Facts, rng: np.random.Generator, text: str) -> Example:
+    return Example(QuestionKind.VERDICT, text, answers.verdict(facts, rng), _described(facts))
+
+
 def _refer(facts: Facts, rng: np.random.Generator, text: str) -> Example:
     index = int(rng.integers(len(facts.regions)))
     region = facts.regions[index]
@@ -247,6 +252,7 @@ _MAKERS: dict[QuestionKind, Callable[[Facts, np.random.Generator, str], Example]
     QuestionKind.REFER: _refer,
     QuestionKind.POINT: _point,
     QuestionKind.COMPARE: _compare,
+    QuestionKind.VERDICT: _verdict,
     QuestionKind.COUNT: _count,
     QuestionKind.EXISTENCE: _existence,
     QuestionKind.ILL_POSED: _ill_posed,
