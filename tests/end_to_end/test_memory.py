@@ -9,10 +9,13 @@ import cv2
 import grpc
 import numpy as np
 import pytest
+import torch
 from click.testing import Result
 from tests.checkpoints import write_expert
+from transformers import Dinov2Config, Dinov2Model
 from typer.testing import CliRunner
 
+from iad_unify.region_expert import bare
 from inspectd.cli import app
 from inspectd.client import Client
 from inspectd.errors import Conflict, Misconfigured
@@ -112,6 +115,27 @@ async def test_good_parts_are_remembered_unless_they_are_few_or_it_is_left_out(g
     assert f"(calibrated/2) and reference {file.stem} from 16 good parts" in enough.output
     without = await calibrate("--good", str(good), "--rate", "0.1", "--no-memory")
     assert "(calibrated/3) from 32 good parts" in without.output
+
+
+async def test_an_expert_that_only_compares_inspects_calibrated_cameras_and_refuses_others(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    shape = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 2, "mlp_ratio": 2}
+    Dinov2Model(Dinov2Config(**shape, patch_size=8, image_size=128)).save_pretrained(tmp_path / "dinov2")
+    bare.make(str(tmp_path / "dinov2"), tmp_path / "bare", 128)
+    monkeypatch.setenv("INSPECTD_VISION__EXPERT_CHECKPOINT", str(tmp_path / "bare"))
+    monkeypatch.setenv("INSPECTD_VISION__SQUARE_PX", "128")
+    result = await calibrate("--good", str(good), "--rate", "0.1")
+    assert result.exit_code == 0, result.output
+    async with asking() as client:
+        bad = await ask(client, part(100, hole=True))
+        assert bad.inspection.outcome == Inspection.DEFECT
+        fine = [await ask(client, part(seed)) for seed in range(101, 107)]
+        assert max(one.inspection.score for one in fine) < bad.inspection.score - 0.05
+        with pytest.raises(grpc.aio.AioRpcError, match="calibrate again with good parts") as caught:
+            await ask(client, part(100), "press-2")
+        assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
 
 
 async def test_a_picture_that_is_refused_is_named(good: Path) -> None:

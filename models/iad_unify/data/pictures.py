@@ -34,7 +34,10 @@ def read_mask(path: Path, width: int, height: int) -> NDArray[np.bool_]:
     if values.ndim == 3:
         values = values[:, :, :3].max(axis=2)
     if values.shape != (height, width):
-        raise DataError(path, f"a mask of {values.shape[1]}x{values.shape[0]} for a picture of {width}x{height}")
+        raise DataError(
+            path,
+            f"a mask of {values.shape[1]}x{values.shape[0]} for a picture of {width}x{height}; a mask has the size of its picture",
+        )
     numbered = np.issubdtype(values.dtype, np.integer) and values.max() <= _MOST_CLASSES
     return np.asarray(np.greater(values, 0 if numbered else values.max() / 2))
 
@@ -46,7 +49,7 @@ def _decode(path: Path) -> NDArray[np.generic]:
         raise DataError(path, f"cannot be read ({error.strerror})") from error
     picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
     if picture is None:
-        raise DataError(path, "is not a picture")
+        raise DataError(path, "is not a picture that can be read; take it out, or save it anew as PNG or JPEG")
     return picture
 
 

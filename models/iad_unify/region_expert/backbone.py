@@ -74,6 +74,9 @@ def fetch(source: str) -> tuple[FrozenBackbone, dict[str, Any]]:
     """
     try:
         found = AutoConfig.from_pretrained(source)
+    except OSError as error:
+        problem = "neither a folder here nor to be had from the hub; --backbone takes a folder of a DINOv2"
+        raise OSError(f"{source}: {problem} ({str(error).splitlines()[0]})") from error
     except ValueError as error:  # a folder whose config.json is missing or names no model that transformers knows
         raise UnknownBackboneError(f"{source}: not a model that transformers knows") from error
     kind = _kind(str(found.model_type))

@@ -66,7 +66,7 @@ def train(
 
     for option, side in (("--size", size), ("--crop", crop)):
         if side % SIDE_STEP:
-            raise typer.BadParameter(f"{side} is not a multiple of {SIDE_STEP}", param_hint=option)
+            raise typer.BadParameter(_no_side(side), param_hint=option)
     torch.set_num_threads(threads)
     console = Console()
     limit = minutes if minutes or steps else 25.0
@@ -151,6 +151,43 @@ def evaluate(
     except (CheckpointError, DataError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(2) from error
+
+
+def bare(
+    backbone: Annotated[str, typer.Option(help="DINOv2 directory or hub id, such as facebook/dinov2-small.")],
+    out: Annotated[Path, typer.Option(help="Folder of the new checkpoint.")],
+    size: Annotated[
+        int, typer.Option(min=64, help="Side of the square that pictures are brought to, pixels; a multiple of 64.")
+    ] = 448,
+) -> None:
+    """Make a region expert of a pretrained DINOv2 alone: it compares each camera's frames with its own good parts.
+
+    Nothing is trained and no defect need be known. Serve it, and calibrate every camera:
+
+      iad-unify bare --backbone facebook/dinov2-small --out build/bare
+
+      INSPECTD_VISION__EXPERT_CHECKPOINT=build/bare inspectd calibrate --camera cam-1 --good good-parts/
+
+    """
+    from rich.console import Console
+
+    from iad_unify.region_expert import bare as bare_expert
+    from iad_unify.region_expert.backbone import UnknownBackboneError
+
+    console = Console()
+    if size % SIDE_STEP:
+        raise typer.BadParameter(_no_side(size), param_hint="--size")
+    try:
+        card = bare_expert.make(backbone, out, size)
+    except (UnknownBackboneError, OSError) as error:
+        console.print(f"error: {backbone}: {error}", style="red", markup=False)
+        raise typer.Exit(2) from error
+    console.print(f"written to {out}: model version {card.model_version}, {card.parameters:,} parameters", markup=False)
+
+
+def _no_side(side: int) -> str:
+    below = max(SIDE_STEP, side // SIDE_STEP * SIDE_STEP)
+    return f"{side} is not a multiple of {SIDE_STEP}; the nearest are {below} and {below + SIDE_STEP}"
 
 
 def _one_of(option: str, value: str, *allowed: str) -> str:

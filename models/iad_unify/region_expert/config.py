@@ -57,6 +57,7 @@ class ExpertConfig:
     grow_share: float = 1.0  # a region grows down to this share of the threshold that it must reach somewhere
     merge_gap_px: int = MERGE_GAP_PX  # parts nearer than this are one region, pixels of the square
     trained_heads: tuple[str, ...] = ()
+    silent: bool = False  # its heads say nothing on purpose: frames are judged by their references alone, see `bare`
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -86,4 +87,5 @@ class ExpertConfig:
             grow_share=float(values.get("grow_share", 1.0)),
             merge_gap_px=int(values.get("merge_gap_px", MERGE_GAP_PX)),
             trained_heads=tuple(str(head) for head in values["trained_heads"]),
+            silent=bool(values.get("silent", False)),
         )

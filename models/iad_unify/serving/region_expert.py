@@ -8,7 +8,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from iad_unify.catalog import APPEARANCE_ROWS, LARGEST_SQUARE, LEAST_SQUARE, MAX_REGIONS, REGION_EXPERT, SQUARE_STEP
+from iad_unify.catalog import (
+    APPEARANCE_ROWS,
+    CALIBRATE_AGAIN,
+    LARGEST_SQUARE,
+    LEAST_SQUARE,
+    MAX_REGIONS,
+    REGION_EXPERT,
+    SQUARE_STEP,
+)
 from iad_unify.checkpoint import CheckpointError, UntrainedHead, at_square, read_card
 from iad_unify.checkpoint import model_version as version_of
 from iad_unify.geometry import Letterbox
@@ -18,6 +26,7 @@ from iad_unify.region_expert.config import HEADS
 from iad_unify.region_expert.export.delegating import Delegating
 from iad_unify.region_expert.export.runtimes import AUTO, RUNTIMES, TENSORRT, TORCH, found_runtime, open_network
 from iad_unify.region_expert.inspection import Inspected, describe, good_frames, inspect
+from iad_unify.region_expert.reference import CalibrateAgain
 from iad_unify.serving.references import References, names_of
 
 Tensors = dict[str, NDArray[np.generic]]
@@ -27,8 +36,9 @@ _TRAIN = "iad-unify train region-expert --data procedural --out FOLDER"
 class RegionExpertService:
     """Loads a checkpoint once and answers batches; not thread-safe (one instance per thread or process).
 
-    Raises CheckpointError when the folder is not a region expert, UntrainedHead when a head was never trained. `threads` is
-    torch's process-wide thread count, and that of the runtime.
+    Raises CheckpointError when the folder is not a region expert, UntrainedHead when a head was never trained (but for an
+    expert that only compares, see `region_expert.bare`, which answers no frame without a reference). `threads` is torch's
+    process-wide thread count, and that of the runtime.
 
     `runtime` says what runs the network: torch, or an export of this very checkpoint (onnxruntime, openvino, tensorrt)
     in `exported` or where `iad-unify export` puts it. CheckpointError when that is missing, belongs to another model, or
@@ -61,7 +71,7 @@ class RegionExpertService:
         self.model_version = version_of(checkpoint)
         config = self.model.config
         for head in HEADS:
-            if head not in config.trained_heads:
+            if head not in config.trained_heads and not config.silent:
                 raise UntrainedHead(checkpoint, f"{head} head", _TRAIN)
         default, proposal = self.card.default_threshold, self.card.proposal_threshold
         if default is None or proposal is None:
@@ -99,7 +109,10 @@ class RegionExpertService:
         """
         images, thresholds, letterboxes = _checked(batch)
         wanted = _wanted(batch)
-        compared = self._references.compare(names_of(batch), images, letterboxes)
+        names = names_of(batch)
+        if self.model.config.silent:
+            _all_compared(names, images)
+        compared = self._references.compare(names, images, letterboxes)
         found = inspect(
             self.model,
             images,
@@ -159,6 +172,18 @@ class RegionExpertService:
                 out["MASKS"][index, row] = rle.counts.encode("ascii")
                 out["GEOMETRY"][index, row] = region.geometry(letterbox)
         return out
+
+
+def _all_compared(names: Sequence[str], images: NDArray[np.uint8]) -> None:
+    """Raises CalibrateAgain where an expert that only compares is shown a part and nothing to compare it with.
+
+    A plain square shows none: who asks for the card sends it.
+    """
+    for name, image in zip(names, images, strict=True):
+        if not name and image.min() != image.max():
+            raise CalibrateAgain(
+                "region_expert", CALIBRATE_AGAIN, "an expert that only compares, and a camera without a memory"
+            )
 
 
 def _wanted(batch: Mapping[str, NDArray[np.generic]]) -> Sequence[bool]:

@@ -44,7 +44,8 @@ def read(folder: Path) -> Iterator[Sample]:
             if file is not None and not file.is_file():
                 raise DataError(file, f"named in line {number} of {NAME} and not there")
         if sample.mask is not None and sample.defect_type is None:
-            raise DataError(path, f"line {number} has a mask and no defect_type")
+            mend = 'write "unknown" where the type is not known'
+            raise DataError(path, f"line {number} has a mask and no defect_type; {mend}")
         yield sample
 
 

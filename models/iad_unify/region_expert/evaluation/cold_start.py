@@ -60,7 +60,8 @@ def _by_memory(expert: RegionExpert, learnt: Sequence[Subject], square: int) -> 
         owners.append(numbers.setdefault(subject.group, len(numbers)))
     if len(numbers) < reference.LEAST_PICTURES:
         raise DataError(
-            "--cold-start", f"good pictures of {len(numbers)} groups in the train part: too few to remember"
+            "--cold-start",
+            f"good pictures of {len(numbers)} groups in the train part: too few to remember; --groups FILE names one",
         )
     kept = memory.build(expert, shown, "", owners=owners)
     return lambda picture, letterbox, case: memory.maps(expert, [kept], picture[None], [letterbox])[0]

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from iad_unify.checkpoint import Card, Figure, model_version, read_card, write_card
+from iad_unify.checkpoint import Card, CheckpointError, Figure, model_version, read_card, write_card
 from iad_unify.region_expert import model, tiling
 from iad_unify.region_expert.evaluation import breakdown, cold_start, levels, plots, report, subjects
 from iad_unify.region_expert.evaluation.cold_start import ColdStart
@@ -30,6 +30,7 @@ from iad_unify.region_expert.export.delegating import with_cuts
 #: Always in the report, null where the pictures do not allow them.
 HEADLINE = ("image_auroc", "pixel_auroc", "pixel_ap", "f1_max", *report.AUPRO_LIMITS, "iou")
 BOX_HEADLINE = ("box_f", "box_ap", "box_map50")
+RESAMPLES = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Order:
     split: str = "test"
     thresholds: str = "validation"  # the part they are chosen on, or "card"
     pictures: int = 400
-    resamples: int = 500
+    resamples: int = RESAMPLES
     record: bool = False
     plots: Path | None = None
     square: int = 0  # side of the square that pictures are brought to, pixels; 0 is the expert's input
@@ -58,6 +59,8 @@ def evaluate(order: Order, console: Console) -> dict[str, Any]:
     """
     started = time.monotonic()
     expert = model.load(order.checkpoint)
+    if expert.config.silent and not order.cold_start:
+        raise CheckpointError(order.checkpoint, "measure it with --cold-start memory or template", "it only compares")
     square = order.square or expert.config.size
     tiling.tiles(square, expert.config.size)  # refuses before any picture is read
     if order.device == "auto" and torch.cuda.is_available():
@@ -144,6 +147,7 @@ def _command(order: Order) -> str:
     command += f" --data {order.data if drawn else Path(order.data).name} --out report.json"
     command += f" --square {order.square}" if order.square else ""
     command += f" --cold-start {order.cold_start}" if order.cold_start else ""
+    command += f" --resamples {order.resamples}" if order.resamples != RESAMPLES else ""
     if drawn:
         return f"{command} --pictures {order.pictures}"
     command += f" --groups groups.json --split {order.split}" if order.groups else ""
