@@ -47,11 +47,16 @@ _add(app, "export", export.export)
 
 
 def main() -> None:
-    """Runs the command line; an unusable checkpoint is one line and exit code 2."""
+    """Runs the command line; an unusable checkpoint, or a file that cannot be written, is one line and exit code 2."""
     try:
         app()
     except CheckpointError as error:
         print(f"iad-unify: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"iad-unify: {error.filename}: {error.strerror}", file=sys.stderr)
         raise SystemExit(2) from None
 
 

@@ -66,6 +66,18 @@ def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt
 
 
+def checked_device(name: str) -> str:
+    """The name, as an option's callback: BadParameter where torch has no such device, before any time is spent."""
+    import torch
+    import typer
+
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise typer.BadParameter(f"{name}: {str(error).splitlines()[0]}; cpu always works") from error
+    return name
+
+
 def limit_threads(threads: int) -> None:
     """Of torch and OpenCV in this process."""
     import cv2

@@ -45,6 +45,7 @@ class Order:
 
 def measure(order: Order, advance: Callable[[int], None] = lambda done: None) -> Table:
     """Runs the evaluation, writes its files and returns the table to print. Raises CheckpointError."""
+    order.out.parent.mkdir(parents=True, exist_ok=True)
     loaded = load(order.checkpoint)
     found, wanted = model_version(order.explainer), loaded.config.explainer_version
     if found != wanted:
@@ -72,7 +73,6 @@ def _write(order: Order, report: Report, loaded: LoadedEditor, judge: str) -> No
         "figures": {name: asdict(one) for name, one in report.figures.items()},
         "by_type": {kind: {name: asdict(one) for name, one in row.items()} for kind, row in report.by_type.items()},
     }
-    order.out.parent.mkdir(parents=True, exist_ok=True)
     order.out.write_text(json.dumps(values, indent=2) + "\n")
     if order.plots:
         plot(report, order.plots / "type_accuracy.png")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iad_unify.progress import bar, limit_threads, to_its_end
+from iad_unify.progress import bar, checked_device, limit_threads, to_its_end
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,7 +82,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished run in --out.")] = False,
     seed: Annotated[int, typer.Option(min=0, help="Seed of drawings, questions and weights.")] = 0,
     threads: ThreadsOption = 1,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...", callback=checked_device)] = "cpu",
 ) -> None:
     """Train the explainer on a frozen region expert's tokens. Ctrl-C saves; the same command with --resume goes on."""
     from rich.console import Console

@@ -100,7 +100,6 @@ def evaluate(order: Order, report: Callable[[float], None] = lambda share: None)
     for one, text in zip(asked, texts, strict=True):
         one.answer = text
     result = _report(order, asked, seen)
-    order.out.parent.mkdir(parents=True, exist_ok=True)
     order.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     if order.record:
         _record(order, result)

@@ -12,7 +12,7 @@ from iad_unify.data.samples import DataError
 from iad_unify.mmad import answers as files
 from iad_unify.mmad import layout, scoring, table
 from iad_unify.mmad.order import Order, spread
-from iad_unify.progress import bar, to_its_end
+from iad_unify.progress import bar, checked_device, to_its_end
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +35,7 @@ def evaluate(
     pictures: Annotated[int, typer.Option(min=0, help="Ask about so many pictures, evenly chosen; 0 for all.")] = 0,
     missing_ok: Annotated[bool, typer.Option("--missing-ok", help="Leave out pictures that the copy lacks.")] = False,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...", callback=checked_device)] = "cpu",
 ) -> None:
     """Answer MMAD's questions with a model, or score a file of answers; prints the official table."""
     from rich.console import Console

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from iad_unify.progress import bar, limit_threads, to_its_end
+from iad_unify.progress import bar, checked_device, limit_threads, to_its_end
 
 if TYPE_CHECKING:
     from iad_unify.explainer.session import Session
@@ -85,7 +85,7 @@ def ablate(
     learning_rate: Annotated[float, typer.Option(min=0, help="Peak learning rate.")] = 1e-3,
     resamples: Annotated[int, typer.Option(min=10, help="Bootstrap resamples, by group.")] = 1000,
     threads: Annotated[int, typer.Option(min=1, help="Processor threads.")] = 1,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...", callback=checked_device)] = "cpu",
 ) -> None:
     """Train the schedules and the controls without regions at equal steps, several seeds each, and compare them."""
     from rich.console import Console

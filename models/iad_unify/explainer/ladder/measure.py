@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from iad_unify.checkpoint import CheckpointError, model_version
+from iad_unify.checkpoint import CheckpointError, model_version, read_card
 from iad_unify.data.samples import DataError
 from iad_unify.explainer.ladder import chart, figures
 from iad_unify.explainer.ladder.asking import Asked, Table, ask, pooled, tables
@@ -53,6 +53,7 @@ class Order:
 def evaluate(order: Order, report: Callable[[float], None] = lambda share: None) -> dict[str, Any]:
     """Look, ask, write the report and the chart. Raises CheckpointError, DataError."""
     arms = [(TRAINED[_without(folder).regions], folder) for folder in order.without]  # refuses before any work
+    order.out.parent.mkdir(parents=True, exist_ok=True)  # so does an unwritable folder
     views = look(order, lambda share: report(_LOOKING * share))
     todo: list[tuple[Path, tuple[Setting, ...]]] = [(order.checkpoint, OF_ONE)]
     todo += [(folder, (setting,)) for setting, folder in arms]
@@ -71,8 +72,9 @@ def evaluate(order: Order, report: Callable[[float], None] = lambda share: None)
         "samples": _samples(views, asked[0]),
     }
     for setting, folders in _by_setting(arms).items():
-        result["settings"][str(setting)]["checkpoints"] = [model_version(folder) for folder in folders]
-    order.out.parent.mkdir(parents=True, exist_ok=True)
+        one = result["settings"][str(setting)]
+        one["checkpoints"] = [model_version(folder) for folder in folders]
+        one["steps"] = [read_card(folder).steps for folder in folders]
     order.out.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     if order.plots:
         chart.write(order.plots / "ladder.png", result)
@@ -142,6 +144,7 @@ def _described(order: Order, views: Sequence[View], resampling: Resampling) -> d
     drawn = order.data.startswith(PROCEDURAL)
     return {
         "checkpoint": model_version(order.checkpoint),
+        "steps": read_card(order.checkpoint).steps,
         "expert": model_version(order.expert),
         "data": order.data if drawn else Path(order.data).name,
         "command": _command(order),
@@ -162,7 +165,8 @@ def _command(order: Order) -> str:
     command = "iad-unify evaluate ladder --checkpoint CKPT --expert EXPERT --out REPORT"
     command += f" --data {order.data if drawn else Path(order.data).name}"
     command += f" --pictures {order.pictures}" if drawn else ""
-    command += f" --groups groups.json --split {order.split}" if order.groups else ""
+    command += " --groups groups.json" if order.groups else ""
+    command += f" --split {order.split}" if not drawn and order.split != "test" else ""
     return command + f" --seed {order.seed}" + " --trained-without FOLDER" * len(order.without)
 
 
@@ -202,6 +206,12 @@ def lines(report: dict[str, Any]) -> list[str]:
         if gaps["location"] is not None:
             low, high = gaps["location"]["ci"] or (float("nan"), float("nan"))
             rows.append(f"{pair} location: {gaps['location']['value']:+.1f} points [{low:+.1f}, {high:+.1f}]")
+    for name, one in report["settings"].items():
+        if set(one.get("steps", ())) - {report["steps"]}:
+            trained = " and ".join(map(str, sorted(set(one["steps"]))))
+            rows.append(
+                f"{name} was trained for {trained} steps, this explainer for {report['steps']}: not a fair control"
+            )
     return rows
 
 

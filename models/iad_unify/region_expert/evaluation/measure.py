@@ -58,6 +58,7 @@ def evaluate(order: Order, console: Console) -> dict[str, Any]:
     Raises DataError, CheckpointError, UnfitSquare for one that is smaller than the expert's input.
     """
     started = time.monotonic()
+    order.out.parent.mkdir(parents=True, exist_ok=True)  # an unwritable folder is told before an hour is spent
     expert = model.load(order.checkpoint)
     if expert.config.silent and not order.cold_start:
         raise CheckpointError(order.checkpoint, "measure it with --cold-start memory or template", "it only compares")
@@ -82,7 +83,6 @@ def evaluate(order: Order, console: Console) -> dict[str, Any]:
     result = _described(order, card, found, seen, at, resampling) | {"square_px": square} | _rows(values, seen)
     result |= {"per_type": breakdown.per_type(seen, at), "per_group": breakdown.per_group(seen, at)}
     result["seconds"] = round(time.monotonic() - started, 1)
-    order.out.parent.mkdir(parents=True, exist_ok=True)
     order.out.write_text(json.dumps(result, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     if order.plots:
         plots.write(order.plots, seen, points, result, [subject.open for subject in found.measured])

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from iad_unify.progress import bar, limit_threads, to_its_end
+from iad_unify.progress import bar, checked_device, limit_threads, to_its_end
 
 
 def pretrain(
@@ -31,7 +31,7 @@ def pretrain(
     seed: Annotated[int, typer.Option(min=0, help="Seed of the weights and of the training.")] = 0,
     threads: Annotated[int, typer.Option(min=1, help="Threads of torch.")] = 1,
     bf16: Annotated[bool, typer.Option(help="Compute in bfloat16 where it is safe.")] = True,
-    device: Annotated[str, typer.Option(help="cpu, cuda, ...")] = "cpu",
+    device: Annotated[str, typer.Option(help="cpu, cuda, ...", callback=checked_device)] = "cpu",
     resume: Annotated[bool, typer.Option("--resume", help="Go on from OUT/state.")] = False,
 ) -> None:
     """Train a backbone on unlabelled pictures; writes a Hugging Face folder with a card and curves.png to OUT."""

@@ -136,6 +136,10 @@ def test_checkpoints_trained_without_regions_are_asked_as_they_were_trained(expl
     assert len(report["settings"]["S4t"]["checkpoints"]) == 2
     assert report["settings"]["S3t"]["n"] == report["settings"]["S1"]["n"]
     assert {"S2-S3t", "S2-S4t"} <= set(report["differences"])
+    assert report["settings"]["S4t"]["steps"] == [report["steps"]] * 2
+    assert not any("not a fair control" in line for line in measure.lines(report))
+    longer = report | {"steps": report["steps"] + 1}
+    assert sum("not a fair control" in line for line in measure.lines(longer)) == 2
     with pytest.raises(CheckpointError, match="it saw regions"):
         measure.evaluate(replace(order, without=(explainer,)))
 
