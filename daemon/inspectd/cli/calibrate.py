@@ -108,8 +108,11 @@ def calibrate(
         raise Misconfigured("--template", f"{template} is not a file", "Give a JPEG or PNG picture without a defect")
     if good is not None:
         per_hour = USUAL_FRAMES_PER_HOUR if frames_per_hour is None else frames_per_hour
-        golden = None if template is None else template.read_bytes()
-        pictures = _pictures(good)
+        pictures, golden = _pictures(good), None
+        if template is not None:
+            golden = template.read_bytes()
+            # a picture compared with itself would say that good parts differ by nothing
+            pictures = [path for path in pictures if path.resolve() != template.resolve()]
         if memory is None:
             memory = golden is None and _may_remember(len(pictures), false_alarm_rate)
         asyncio.run(_calibrate(settings, camera, pictures, false_alarm_rate, per_hour, memory, golden))
