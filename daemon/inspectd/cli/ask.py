@@ -58,7 +58,7 @@ def _end(last: Any, said: str) -> None:
         console.print(explanation.text, markup=False)
         console.print(f"(a sentence from the regions; {vision})", style="dim")
         return
-    if explanation.text.strip() != said.strip():  # the second try was the one that held
-        console.print("The first words were contradicted by the regions; asked again:", style="yellow")
+    if explanation.text.strip() != said.strip():  # what followed did not hold, and the second try did
+        console.print("What followed was contradicted by the regions; asked again:", style="yellow")
         console.print(explanation.text, markup=False)
     console.print(f"(checked against the regions; {vision})", style="dim")

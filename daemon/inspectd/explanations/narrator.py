@@ -3,9 +3,11 @@
 It knows nothing of queues or states in a store; `explanations.writer` decides when an event gets its words.
 """
 
+import re
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +37,8 @@ from inspectd.vision.sight import Sight
 
 #: Sampling temperature of the second try: the greedy answer was contradicted, so the same answer is no use.
 SECOND_TRY_TEMPERATURE = 0.7
+#: Sentences from the start of a text that are whole.
+_SENTENCES = re.compile(r".*[.!?。！？]", re.DOTALL)
 #: Most regions that are told to the explainer, strongest first.
 MAX_REGIONS_TOLD = 8
 
@@ -47,7 +51,7 @@ class Answer:
     tokens_cached: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ground:
     """What an answer stands on: the tokens that the model sees and the regions that its words are held against."""
 
@@ -62,6 +66,11 @@ class Ground:
     def confirmed(self) -> tuple[str, ...]:
         """What the model is told of the neighbours of each region."""
         return tuple(vote.confirmed for vote in self.votes)
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What words about the regions are held against; of the strongest one also what is cited of its neighbours."""
+        return facts_of(self.regions, self.rule, self.votes[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,18 +123,30 @@ class Narrator:
     async def ask(
         self, event_id: str, question: str = "", within_s: float | None = None
     ) -> AsyncIterator[str | Answer]:
-        """Pieces of the model's text as they come, then the Answer. Raises as `describe`, and NotFound for the event."""
+        """The model's text, sentence by sentence as far as nothing contradicts it, then the Answer.
+
+        No piece leaves unchecked: what is held back follows with the end, or the Answer replaces it. Raises as `describe`, and
+        NotFound for the event.
+        """
         deadline = _deadline(within_s)
         ground = await self._ground(await self._events.get(event_id))
         text = question.strip() or self._alert_question
         asked = Question(text, ground.tokens, confirmed=ground.confirmed, crop=ground.crop, deadline=deadline)
-        text, version = "", ""
+        text, version, said = "", "", ""
         async for piece in self._explainer.answer(asked):
-            text, version = text + piece.text, piece.model_version
-            yield piece.text
+            text, version = (text + piece.text).lstrip(), piece.model_version
+            whole = _SENTENCES.match(text)
+            if (
+                whole
+                and len(whole[0]) > len(said)
+                and not self._contradictions(Draft(whole[0], version), asked, ground)
+            ):
+                yield whole[0][len(said) :]
+                said = whole[0]
         explanation = await self._check(asked, ground, Draft(text.strip(), version))
-        if explanation.text != text.strip() and explanation.text.startswith(text.strip()):
-            yield explanation.text[len(text.strip()) :]  # the model's words stand, and an event is cited after them
+        stands = explanation.origin is Origin.MODEL_VERIFIED and explanation.text.startswith(said)
+        if stands and (rest := explanation.text[len(said) :]):
+            yield rest  # an event is cited after the model's words, or they are a second draft
         yield Answer(explanation, ground.cached)
 
     async def _ground(self, event: DefectEvent) -> Ground:
@@ -149,15 +170,14 @@ class Narrator:
         The second draft of an alert is held to sentences that are true: the model says which of the likely types it is,
         and in which words. What people ask has no such list, and is asked once more at a temperature.
         """
-        strongest = ground.votes[0]
-        facts = facts_of(ground.regions, ground.rule, strongest)  # the one whose neighbour is cited
+        strongest, facts = ground.votes[0], ground.facts
         spoken = (None if question.is_alert else told_language(question.text)) or self._language
-        attempts, contradictions = 1, self._contradictions(draft, facts, question, strongest)
+        attempts, contradictions = 1, self._contradictions(draft, question, ground)
         if contradictions:
-            choices = self._true_sentences(facts, question, strongest) if question.is_alert else ()
+            choices = self._true_sentences(question, ground) if question.is_alert else ()
             again = replace(question, temperature=0.0 if choices else SECOND_TRY_TEMPERATURE, seed=1, choices=choices)
             draft, attempts = await self._complete(again), 2
-            contradictions = self._contradictions(draft, facts, question, strongest)
+            contradictions = self._contradictions(draft, question, ground)
         if contradictions:
             text = cited(template_sentence(facts, spoken), strongest, spoken)
         elif question.is_alert or names_type(draft.text, question.text):
@@ -176,19 +196,21 @@ class Narrator:
             neighbours=_neighbours(ground),
         )
 
-    def _contradictions(self, draft: Draft, facts: Facts, question: Question, strongest: Vote) -> tuple[str, ...]:
+    def _contradictions(self, draft: Draft, question: Question, ground: Ground) -> tuple[str, ...]:
         """What the regions contradict; of an alert also what the confirmed neighbours outvote.
 
         An alert is in the daemon's language. A person's question is answered in its own, where it tells.
         """
         alert = question.is_alert
         language = self._language if alert else told_language(question.text)
-        found = find_contradictions(draft.text, facts, question.text, language, alert=alert)
-        return found if found or not alert else find_outvoted(draft.text, facts, strongest, self._language)
+        found = find_contradictions(draft.text, ground.facts, question.text, language, alert=alert)
+        if found or not alert:
+            return found
+        return find_outvoted(draft.text, ground.facts, ground.votes[0], self._language)
 
-    def _true_sentences(self, facts: Facts, question: Question, strongest: Vote) -> tuple[str, ...]:
-        drafts = (Draft(text, "") for text in alternatives(facts, self._language))
-        return tuple(draft.text for draft in drafts if not self._contradictions(draft, facts, question, strongest))
+    def _true_sentences(self, question: Question, ground: Ground) -> tuple[str, ...]:
+        drafts = (Draft(text, "") for text in alternatives(ground.facts, self._language))
+        return tuple(draft.text for draft in drafts if not self._contradictions(draft, question, ground))
 
     async def _complete(self, question: Question) -> Draft:
         text, version = "", ""

@@ -151,13 +151,13 @@ async def test_a_bad_decision_names_its_field(line: Line, client: Client, review
     assert (error.code, error.field) == (grpc.StatusCode.INVALID_ARGUMENT, field)
 
 
-async def test_a_question_is_answered_in_pieces_from_cached_tokens(line: Line, client: Client) -> None:
+async def test_a_question_is_answered_in_sentences_from_cached_tokens(line: Line, client: Client) -> None:
     event = await line.defect(1)
     looks = line.expert.looks
     request = service.ExplainDefectEventRequest(event_id=event.event_id, question="How many regions are there?")
     pieces = [piece async for piece in client.events.ExplainDefectEvent(request)]
     assert "".join(piece.text for piece in pieces) == "There is 1 region."
-    assert [piece.HasField("explanation") for piece in pieces] == [False, False, True]
+    assert [piece.HasField("explanation") for piece in pieces] == [False, True]
     assert pieces[-1].explanation.state == pb.Explanation.READY
     assert pieces[-1].tokens_cached
     assert line.expert.looks == looks

@@ -157,6 +157,21 @@ async def test_a_question_is_answered_from_cached_tokens_without_the_picture(
         assert line.expert.looks == looks
 
 
+async def test_no_sentence_leaves_before_it_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with open_line(tmp_path) as line:
+        event = await line.defect(1)
+        say(line, monkeypatch, "At the top left. At the bottom right.")
+        pieces, answer = await ask(line, event, "Where is it?")
+        assert pieces == ["At the top left."]  # what follows is contradicted, and so is the second draft
+        assert answer.explanation.origin is Origin.TEMPLATE
+        say(line, monkeypatch, "At the bottom right.")
+        pieces, answer = await ask(line, event, "Where is it?")
+        assert pieces == []
+        say(line, monkeypatch, "At the top left. It is a scratch")
+        pieces, answer = await ask(line, event, "Where is it?")
+        assert pieces == ["At the top left.", " It is a scratch"]
+
+
 async def test_expired_tokens_are_computed_again_from_the_kept_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,7 +167,7 @@ export class Detail {
     try {
       const last = await ask(this.event.id, question, (piece) => answer.append(piece), asking.signal);
       if (answer.textContent.trim() !== last.explanation.text.trim()) {
-        answer.before(el("p", { class: "struck", title: "Contradicted by the regions" }, answer.textContent));
+        if (answer.textContent) answer.before(el("p", { class: "struck", title: "What followed was contradicted" }, answer.textContent));
         answer.textContent = last.explanation.text;
       }
       const vision = last.tokens_cached ? "from cached region tokens" : "region tokens computed again";
