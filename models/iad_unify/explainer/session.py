@@ -29,7 +29,7 @@ from iad_unify.explainer.reads import Reads
 from iad_unify.explainer.recipe import DEFAULT, Recipe, write_recipe
 from iad_unify.explainer.referenced import Referenced
 from iad_unify.explainer.shown import Shown
-from iad_unify.explainer.storage import PROJECTION_HEAD, ROLE, fresh_tiny, from_base, load, save
+from iad_unify.explainer.storage import PROJECTION_HEAD, ROLE, fresh_tiny, from_base, load, read_base, save
 from iad_unify.explainer.training import STATE, Schedule, Trainer
 from iad_unify.explainer.without import Blind, Whole
 from iad_unify.types import DEFECT_TYPES
@@ -148,6 +148,8 @@ def open_session(order: Order, schedule: Schedule, report: Report = lambda stage
     """Look at the pictures (or read what was seen before), build or resume the trainer. Raises CheckpointError, DataError."""
     version, data = model_version(order.expert), _data(order)
     before = _run_before(order) if order.resume else None  # first: looking at drawings takes minutes
+    if order.config == "full":
+        read_base(order.base)
     words, corpus = _corpora(order, schedule.seed, report)
     corpus.begin_simply(schedule.steps)
     torch.manual_seed(schedule.seed)

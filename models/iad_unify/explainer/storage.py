@@ -77,21 +77,26 @@ def from_base(
     The projection is untrained: serving refuses the result until it has been trained. CheckpointError when `base` is
     no Qwen3.5 or cannot be found.
     """
-    _quiet()
-    try:
-        config = AutoConfig.from_pretrained(base)
-        tokenizer = with_region_token(AutoTokenizer.from_pretrained(base))
-    except (OSError, ValueError) as error:
-        raise CheckpointError(
-            base, "name a local directory or a hub id of a Qwen3.5", f"cannot be read ({error})"
-        ) from error
-    if not isinstance(config, Qwen3_5Config):
-        raise CheckpointError(base, "name a Qwen3.5 checkpoint", f"is a {config.model_type} model")
+    config, words = read_base(base)
+    tokenizer = with_region_token(words)
     with_regions(config, region_fields(tokenizer, token_dim, rows))
     model = RegionQwen.from_pretrained(base, config=config, dtype=dtype)
     if len(tokenizer) > model.get_input_embeddings().num_embeddings:
         model.resize_token_embeddings(len(tokenizer), mean_resizing=False)
     return model, tokenizer
+
+
+def read_base(base: str) -> tuple[Qwen3_5Config, PreTrainedTokenizerBase]:
+    """The configuration and the words of a pretrained Qwen3.5; raises CheckpointError, so that a wrong name is told at once."""
+    _quiet()
+    try:
+        config, tokenizer = AutoConfig.from_pretrained(base), AutoTokenizer.from_pretrained(base)
+    except (OSError, ValueError) as error:
+        mend = "name a local directory or a hub id of a Qwen3.5 by --base"
+        raise CheckpointError(base, mend, f"cannot be read ({str(error).splitlines()[0]})") from error
+    if not isinstance(config, Qwen3_5Config):
+        raise CheckpointError(base, "name a Qwen3.5 checkpoint", f"is a {config.model_type} model")
+    return config, tokenizer
 
 
 def _quiet() -> None:

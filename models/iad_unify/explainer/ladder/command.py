@@ -97,7 +97,9 @@ def ablate(
 
     chosen = tuple(arms or ablation.USUAL)
     if unknown := set(chosen) - set(ablation.ARMS):
-        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: not an arm", param_hint="--arm")
+        raise typer.BadParameter(
+            f"{', '.join(sorted(unknown))}: not an arm; there are {', '.join(ablation.ARMS)}", param_hint="--arm"
+        )
     if data == "procedural" and (groups or fold_expert):
         raise typer.BadParameter("goes with a data set folder; drawings are fresh", param_hint="--fold-expert")
     if data != "procedural" and not fold_expert:
