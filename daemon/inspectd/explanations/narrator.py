@@ -37,6 +37,8 @@ from inspectd.vision.sight import Sight
 
 #: Sampling temperature of the second try: the greedy answer was contradicted, so the same answer is no use.
 SECOND_TRY_TEMPERATURE = 0.7
+#: An alert is read at a glance: it takes no more in any language. The sentence that cites an event comes after it.
+ALERT_TOKENS = 40
 #: Sentences from the start of a text that are whole.
 _SENTENCES = re.compile(r".*[.!?。！？]", re.DOTALL)
 #: Most regions that are told to the explainer, strongest first.
@@ -114,6 +116,7 @@ class Narrator:
             self._alert_question,
             ground.tokens,
             is_alert=True,
+            max_tokens=ALERT_TOKENS,
             confirmed=ground.confirmed,
             crop=ground.crop,
             deadline=deadline,
