@@ -135,20 +135,19 @@ class Narrator:
         ground = await self._ground(await self._events.get(event_id))
         text = question.strip() or self._alert_question
         asked = Question(text, ground.tokens, confirmed=ground.confirmed, crop=ground.crop, deadline=deadline)
-        text, version, said = "", "", ""
+        text, version, checked, said = "", "", 0, 0  # two numbers of characters
         async for piece in self._explainer.answer(asked):
             text, version = (text + piece.text).lstrip(), piece.model_version
             whole = _SENTENCES.match(text)
-            if (
-                whole
-                and len(whole[0]) > len(said)
-                and not self._contradictions(Draft(whole[0], version), asked, ground)
-            ):
-                yield whole[0][len(said) :]
-                said = whole[0]
+            if whole is None or whole.end() == checked:
+                continue
+            checked = whole.end()
+            if not self._contradictions(Draft(whole[0], version), asked, ground):
+                yield text[said:checked]
+                said = checked
         explanation = await self._check(asked, ground, Draft(text.strip(), version))
-        stands = explanation.origin is Origin.MODEL_VERIFIED and explanation.text.startswith(said)
-        if stands and (rest := explanation.text[len(said) :]):
+        stands = explanation.origin is Origin.MODEL_VERIFIED and explanation.text.startswith(text[:said])
+        if stands and (rest := explanation.text[said:]):
             yield rest  # an event is cited after the model's words, or they are a second draft
         yield Answer(explanation, ground.cached)
 
