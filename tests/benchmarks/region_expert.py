@@ -77,13 +77,14 @@ def parsed() -> argparse.Namespace:
 
 
 def ours(options: argparse.Namespace) -> dict[str, Run]:
-    """The served model in each runtime, on drawings of which half have a defect."""
+    """The served model in each runtime, on drawings of which half have a defect, alone and beside a memory of good parts."""
     from iad_unify.catalog import EXPERT_SIZE
     from iad_unify.checkpoint import CheckpointError
     from iad_unify.geometry import Letterbox
     from iad_unify.procedural import PRODUCTS, draw
     from iad_unify.region_expert.export import network as export
     from iad_unify.region_expert.export import runtimes
+    from iad_unify.serving.references import ReferenceService
     from iad_unify.serving.region_expert import RegionExpertService
 
     assert EXPERT_SIZE == SIDE
@@ -94,9 +95,14 @@ def ours(options: argparse.Namespace) -> dict[str, Run]:
         drawing = draw(PRODUCTS[number % len(PRODUCTS)], np.random.default_rng(number), size=SIDE, defect_types=defects)
         batches.append({"IMAGE": drawing.image[None], "LETTERBOX": letterbox, "PROPOSAL": np.zeros((1, 2), np.float32)})
 
-    def run_of(service: RegionExpertService) -> Run:
-        return lambda number: int(service.infer(batches[number % len(batches)])["COUNT"][0, 0])
+    def run_of(service: RegionExpertService, reference: bytes = b"") -> Run:
+        named = {"REFERENCE": np.array([[reference]], dtype=object)} if reference else {}
+        return lambda number: int(service.infer(batches[number % len(batches)] | named)["COUNT"][0, 0])
 
+    good = [draw(PRODUCTS[0], np.random.default_rng(100 + number), size=SIDE).image for number in range(32)]
+    shown = {"IMAGE": np.stack(good), "LETTERBOX": np.repeat(letterbox, len(good), axis=0)}
+    references = options.cache / "references"
+    memory = ReferenceService(options.checkpoint, references, options.threads).build(shown)["REFERENCE"][0]
     found = {"ours, torch f32": run_of(RegionExpertService(options.checkpoint, options.threads))}
     for runtime, precision in (("onnxruntime", "f32"), ("openvino", "f32"), ("openvino", "bf16")):
         place = options.cache / "exports" / f"{runtime}-{precision}"
@@ -104,8 +110,11 @@ def ours(options: argparse.Namespace) -> dict[str, Run]:
             runtimes.read_record(options.checkpoint, runtime, place)
         except CheckpointError:
             export.export(options.checkpoint, runtime, place, precision)
-        service = RegionExpertService(options.checkpoint, options.threads, runtime=runtime, exported=place)
+        service = RegionExpertService(
+            options.checkpoint, options.threads, runtime=runtime, exported=place, references=references
+        )
         found[f"ours, {runtime} {precision}"] = run_of(service)
+        found[f"ours, {runtime} {precision}, with a memory"] = run_of(service, memory)
     return found
 
 
