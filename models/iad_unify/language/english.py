@@ -233,8 +233,6 @@ ENGLISH = Lexicon(
             "defect free",
             "flawless",
             "good part",
-            "part is good",
-            "part is fine",
             "looks good",
             "looks normal",
         }

@@ -180,7 +180,7 @@ def bare(
     try:
         card = bare_expert.make(backbone, out, size)
     except (UnknownBackboneError, OSError) as error:
-        console.print(f"error: {backbone}: {error}", style="red", markup=False)
+        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from error
     console.print(f"written to {out}: model version {card.model_version}, {card.parameters:,} parameters", markup=False)
 

@@ -59,14 +59,14 @@ def train(order: Order, plan: Plan, console: Console) -> Card | None:
     """
     folders, drawn = named(order.data)
     found = _learnable(folders, order, console)
-    drawn = drawn or _needs_drawings(found, order, console)
+    if not drawn and _needs_drawings(found, order, console):
+        order, drawn = replace(order, data=(*order.data, PROCEDURAL)), True  # as if asked for, so the card says it
     slugs = _slugs([] if order.good_only else found, drawn)
     order.out.mkdir(parents=True, exist_ok=True)
     resuming = order.resume and plan.state.is_dir()
     _of_the_same_run(order, plan, resuming)
     split = _split(found, folders, order, plan.seed, resuming)
-    left_out = len(found) - sum(len(splits.select(found, part)) for part in split.parts())
-    if resuming and left_out:
+    if resuming and (left_out := len(found) - sum(len(splits.select(found, part)) for part in split.parts())):
         console.print(
             f"{left_out} pictures of groups that this run did not begin with are left out; a new --out takes them"
         )

@@ -77,6 +77,7 @@ def test_good_pictures_alone_need_only_be_called_that(tmp_path: Path) -> None:
         ordered(folder, tmp_path / "out")
     ordered(folder, tmp_path / "good", good_only=True)  # types come from drawings
     assert json.loads((tmp_path / "good" / "config.json").read_text())["type_slugs"] == list(DEFECT_TYPES)
+    assert "procedural" in json.loads((tmp_path / "good" / "card.json").read_text())["data"]
 
 
 def test_a_run_that_goes_on_keeps_its_split_and_its_options(tmp_path: Path) -> None:
