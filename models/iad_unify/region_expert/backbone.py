@@ -25,10 +25,15 @@ class UnknownBackboneError(ValueError):
     """The configuration is not of a Dinov2 or a Dinov2WithRegisters."""
 
 
+class UnfitSide(ValueError):
+    """A side that is no multiple of the backbone's patch; the text names the nearest."""
+
+
 class FrozenBackbone(nn.Module):
     """Normalised pictures [B, 3, S, S] to the patch features of chosen layers, concatenated: [B, C, h, w].
 
-    The picture is resized to the nearest multiple of the patch (252 for patch 14 at 256). Gradients never flow in.
+    The picture is resized to the nearest multiple of the patch (252 for patch 14 at 256), or see `magnify`. Position
+    embeddings are interpolated to the grid that is there. Gradients never flow in.
     """
 
     def __init__(self, model: nn.Module, layers: Sequence[int]) -> None:
@@ -37,9 +42,21 @@ class FrozenBackbone(nn.Module):
         self.layers = tuple(layers)
         config: Any = model.config
         self.patch = int(config.patch_size)
+        self.zoom = 1.0
         self.prefix = 1 + int(getattr(config, "num_register_tokens", 0))  # class token and registers come first
         self.channels = int(config.hidden_size) * len(self.layers)
         self.requires_grad_(False)
+
+    def magnify(self, size: int, side: int) -> None:
+        """From now on a picture of `size` pixels is seen at `side`, and others, such as crops of it, in that proportion.
+
+        Raises UnfitSide for a side that is no multiple of the patch.
+        """
+        if side % self.patch:
+            below = side // self.patch * self.patch
+            nearest = " and ".join(str(one) for one in (below, below + self.patch) if one)
+            raise UnfitSide(f"a backbone of patch {self.patch} cannot see at {side} pixels; the nearest are {nearest}")
+        self.zoom = side / size
 
     def train(self, mode: bool = True) -> "FrozenBackbone":
         """Stays in evaluation mode: a frozen model has no dropout or drop path."""
@@ -48,7 +65,7 @@ class FrozenBackbone(nn.Module):
     @torch.no_grad()
     def forward(self, picture: Tensor) -> Tensor:
         """See the class."""
-        count = max(1, round(picture.shape[-1] / self.patch))
+        count = max(1, round(picture.shape[-1] * self.zoom / self.patch))
         side = count * self.patch
         if side != picture.shape[-1]:
             picture = functional.interpolate(

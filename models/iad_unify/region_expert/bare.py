@@ -24,13 +24,14 @@ _NOTE = (
 )
 
 
-def make(backbone: str, out: Path, size: int) -> Card:
+def make(backbone: str, out: Path, size: int, backbone_size: int = 0) -> Card:
     """Write the checkpoint folder for a DINOv2 directory or hub id, and squares of `size` pixels.
 
-    Raises OSError when the backbone is not there, UnknownBackboneError when it is none.
+    Raises OSError when the backbone is not there, UnknownBackboneError when it is none, and UnfitSide.
     """
     torch.manual_seed(0)  # of layers that say nothing; equal checkpoints shall be equal files
-    expert = model.create(ExpertConfig(name="bare", size=size, type_slugs=DEFECT_TYPES, silent=True), backbone)
+    config = ExpertConfig(name="bare", size=size, backbone_size=backbone_size, type_slugs=DEFECT_TYPES, silent=True)
+    expert = model.create(config, backbone)
     _say(expert.decoder.anomaly, torch.full((expert.decoder.anomaly.out_channels,), _NOTHING))
     unknown = torch.zeros(len(expert.config.answers))
     unknown[-1] = _UNKNOWN

@@ -8,6 +8,16 @@ import typer
 
 from iad_unify.region_expert.config import SIDE_STEP
 
+#: Of `train region-expert` and `bare`.
+_BackboneSize = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        help="Side that the backbone sees the square at, pixels; any multiple of its patch, such as 518. 0 is the one nearest "
+        "to --size.",
+    ),
+]
+
 
 class Reference(StrEnum):
     """What `--cold-start` measures alone."""
@@ -35,6 +45,7 @@ def train(
     size: Annotated[
         int, typer.Option(min=64, help="Side of the square that pictures are brought to, pixels; a multiple of 64.")
     ] = 256,
+    backbone_size: _BackboneSize = 0,
     crop: Annotated[
         int, typer.Option(min=0, help="Side of the crops that training begins on, pixels; 0 is half of the square.")
     ] = 0,
@@ -60,7 +71,7 @@ def train(
 
     from iad_unify.checkpoint import CheckpointError
     from iad_unify.data.samples import DataError
-    from iad_unify.region_expert.backbone import UnknownBackboneError
+    from iad_unify.region_expert.backbone import UnfitSide, UnknownBackboneError
     from iad_unify.region_expert.training import recipe
     from iad_unify.region_expert.training.trainer import Plan
 
@@ -76,13 +87,16 @@ def train(
         workers=workers, on_cpu=_one_of("--device", device, "auto", "cpu") == "cpu",
     )  # fmt: skip
     order = recipe.Order(
-        tuple(data), out, config, backbone or None, init, groups, train_share, size, good_only, grow_share, resume
-    )
+        tuple(data), out, config, backbone or None, init, groups, train_share, size, backbone_size, good_only,
+        grow_share, resume,
+    )  # fmt: skip
     try:
         recipe.train(order, plan, console)
     except KeyboardInterrupt:
         console.print(f"stopped; the state is in {plan.state}, --resume goes on from it")
         raise typer.Exit(130) from None
+    except UnfitSide as error:
+        raise typer.BadParameter(str(error), param_hint="--backbone-size") from error
     except (CheckpointError, DataError, UnknownBackboneError, OSError) as error:
         console.print(f"error: {error}", style="red", markup=False)
         raise typer.Exit(2) from error
@@ -159,6 +173,7 @@ def bare(
     size: Annotated[
         int, typer.Option(min=64, help="Side of the square that pictures are brought to, pixels; a multiple of 64.")
     ] = 448,
+    backbone_size: _BackboneSize = 0,
 ) -> None:
     """Make a region expert of a pretrained DINOv2 alone: it compares each camera's frames with its own good parts.
 
@@ -172,13 +187,15 @@ def bare(
     from rich.console import Console
 
     from iad_unify.region_expert import bare as bare_expert
-    from iad_unify.region_expert.backbone import UnknownBackboneError
+    from iad_unify.region_expert.backbone import UnfitSide, UnknownBackboneError
 
     console = Console()
     if size % SIDE_STEP:
         raise typer.BadParameter(_no_side(size), param_hint="--size")
     try:
-        card = bare_expert.make(backbone, out, size)
+        card = bare_expert.make(backbone, out, size, backbone_size)
+    except UnfitSide as error:
+        raise typer.BadParameter(str(error), param_hint="--backbone-size") from error
     except (UnknownBackboneError, OSError) as error:
         console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         raise typer.Exit(2) from error

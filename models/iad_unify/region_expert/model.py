@@ -70,6 +70,8 @@ class RegionExpert(nn.Module):
         super().__init__()
         self.config = config
         self.backbone = frozen or backbone.build(config.backbone, config.backbone_layers)
+        if config.backbone_size:
+            self.backbone.magnify(config.size, config.backbone_size)
         self.detail = DetailBranch(config.widths, config.template)
         self.decoder = Decoder(config.widths, self.backbone.channels, config.token_dim)
         self.close_look = closeup.CloseLook(config.token_dim, config.template)
@@ -159,7 +161,7 @@ def _batch_of_one(square: NDArray[np.uint8], device: torch.device) -> Tensor:
 def create(config: ExpertConfig, source: str | None = None) -> RegionExpert:
     """A new expert with untrained heads; the backbone is the named one, or `source` (directory, hub id).
 
-    Raises OSError when the backbone is not there.
+    Raises OSError when the backbone is not there, UnfitSide when its patch does not divide `config.backbone_size`.
     """
     source = source or BACKBONES[config.name]
     if source is None:

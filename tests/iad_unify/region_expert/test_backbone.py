@@ -65,6 +65,25 @@ def test_any_side_is_taken_and_what_is_no_multiple_of_the_patch_is_resized(
         assert torch.equal(found, frozen(resized))
 
 
+def test_it_sees_pictures_at_any_multiple_of_its_patch_and_crops_in_that_proportion(
+    frozen: backbone.FrozenBackbone,
+) -> None:
+    frozen.magnify(64, 518)
+    assert frozen(_picture(64)).shape == (2, 4 * 32, 37, 37)
+    assert frozen(_picture(32)).shape == (2, 4 * 32, 18, 18)
+    larger = functional.interpolate(_picture(64), size=(518, 518), mode="bilinear", align_corners=False, antialias=True)
+    seen = frozen(_picture(64))
+    frozen.magnify(518, 518)
+    assert torch.equal(frozen(larger), seen)
+
+
+def test_a_side_that_is_no_multiple_of_the_patch_is_refused_with_the_nearest(frozen: backbone.FrozenBackbone) -> None:
+    with pytest.raises(backbone.UnfitSide, match="520 pixels; the nearest are 518 and 532"):
+        frozen.magnify(256, 520)
+    with pytest.raises(backbone.UnfitSide, match=r"the nearest are 14$"):
+        frozen.magnify(256, 5)
+
+
 @pytest.mark.parametrize("side", [70, 126])
 def test_positions_are_interpolated_to_the_grid_that_is_there(frozen: backbone.FrozenBackbone, side: int) -> None:
     """On an even picture only the positions differ, so features vary smoothly over the grid and follow the small one."""

@@ -64,6 +64,20 @@ def test_it_finds_by_a_memory_alone_and_names_no_type(checkpoint: Path, tmp_path
     assert slugs[int(found["TYPE_LOGITS"][1, 0].argmax())] == "unknown"
 
 
+def test_its_backbone_may_see_the_square_at_any_multiple_of_the_patch(checkpoint: Path, tmp_path: Path) -> None:
+    dinov2, out = str(checkpoint.parent / "dinov2"), tmp_path / "larger"
+    commands.bare(backbone=dinov2, out=out, size=SIDE, backbone_size=136)
+    built = ReferenceService(out, tmp_path).build(tensors([part(seed) for seed in range(12)]))
+    found = RegionExpertService(out, references=tmp_path).infer(
+        tensors([part(100), part(101, hole=True)], built["REFERENCE"][0].decode())
+    )
+    assert found["COUNT"][:, 0].tolist() == [0, 1]
+    x, y, width, height = found["BOXES"][1, 0].tolist()
+    assert (x < 48, x + width > 32) == (y < 32, y + height > 16) == (True, True)
+    with pytest.raises(typer.BadParameter, match="patch 8 cannot see at 130 pixels; the nearest are 128 and 136"):
+        commands.bare(backbone=dinov2, out=tmp_path / "none", size=SIDE, backbone_size=130)
+
+
 def test_without_a_reference_it_judges_no_part(checkpoint: Path, tmp_path: Path) -> None:
     service = RegionExpertService(checkpoint, references=tmp_path)
     with pytest.raises(CalibrateAgain, match=r"only compares.*calibrate"):

@@ -1,6 +1,7 @@
 """The expert as a module: backbones, the gate, checkpoints."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,23 @@ def test_a_local_dinov2_folder_serves_as_the_backbone(tmp_path: Path, registers:
     with torch.inference_mode():
         again = model.load(tmp_path / "saved")(PICTURES).logits
     assert torch.allclose(before, again, atol=0.02)  # fp16 on disk
+
+
+def test_the_backbone_may_see_the_square_larger_than_the_decoder_and_a_checkpoint_keeps_it(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = ExpertConfig(widths=(8, 16, 16, 16), backbone_size=400)  # 25 patches of 16
+    larger = model.RegionExpert(config)
+    with torch.inference_mode():
+        assert larger.backbone(torch.randn(1, 3, 256, 256)).shape[-2:] == (25, 25)
+        larger.decoder.gated.gate.fill_(1.0)
+        seen = larger(PICTURES).logits
+    model.save(larger, tmp_path)
+    again = model.load(tmp_path)
+    assert again.config.backbone_size == 400
+    with torch.inference_mode():
+        assert torch.allclose(again(PICTURES).logits, seen, atol=0.02)
+    with pytest.raises(backbone.UnfitSide, match="the nearest are 384 and 400"):
+        model.RegionExpert(replace(config, backbone_size=390))
 
 
 def test_local_contrast_is_zero_on_an_even_picture_and_marks_a_spot() -> None:

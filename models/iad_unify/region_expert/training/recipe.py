@@ -47,6 +47,7 @@ class Order:
     groups: Path | None = None
     train_share: float = 0.5
     size: int = EXPERT_SIZE  # side of the square input, pixels
+    backbone_size: int = 0  # side that the backbone sees it at; 0 is the multiple of its patch nearest to `size`
     good_only: bool = False  # learn from good pictures, with synthetic anomalies, as if no defect were known
     grow_share: float = 1.0  # regions grow down to this share of their threshold; see proposals.propose
     resume: bool = False
@@ -55,7 +56,7 @@ class Order:
 def train(order: Order, plan: Plan, console: Console) -> Card | None:
     """Carry the order out; the card, or None in a process that only helped.
 
-    Raises DataError, CheckpointError, or OSError for a backbone that is not there.
+    Raises DataError, CheckpointError, OSError for a backbone that is not there, UnfitSide.
     """
     folders, drawn = named(order.data)
     found = _learnable(folders, order, console)
@@ -134,6 +135,7 @@ def _of_the_same_run(order: Order, plan: Plan, resuming: bool) -> None:
         "good only": order.good_only,
         "config": order.config,
         "size": order.size,
+        "backbone size": order.backbone_size,
         "seed": plan.seed,
     }
     path = plan.state / _RUN
@@ -188,6 +190,7 @@ def _build(
     config = ExpertConfig(
         name=order.config,
         size=order.size,
+        backbone_size=order.backbone_size,
         type_slugs=slugs,
         template=any(sample.template for sample in found),
         boxes=any(sample.boxes for sample in found),
@@ -267,6 +270,7 @@ def _card(
     command += " --good-only" if order.good_only else ""
     command += f" --grow-share {order.grow_share:g}" if order.grow_share != 1 else ""
     command += f" --size {order.size}" if order.size != EXPERT_SIZE else ""
+    command += f" --backbone-size {order.backbone_size}" if order.backbone_size else ""
     command += f" --crop {plan.crop}" if plan.crop else ""
     command += " --groups groups.json" if names != (PROCEDURAL,) else ""
     command += f" --init {Path(order.init).name}" if order.init else ""
