@@ -29,7 +29,7 @@ from iad_unify.data import pictures, splits, truth
 from iad_unify.data import samples as data_sets
 from iad_unify.data.samples import Sample
 from iad_unify.geometry import Letterbox
-from iad_unify.region_expert import memory, model, patches
+from iad_unify.region_expert import memory, model
 from iad_unify.region_expert.config import ExpertConfig
 from iad_unify.region_expert.evaluation import metrics
 from iad_unify.region_expert.pretraining import shapes
@@ -117,7 +117,7 @@ def look(
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """The memory's map of a picture and its labels, in original pixels."""
     square, letterbox = square_of(sample)
-    scores = kept.score(patches.of_pictures(expert, square[None])[0], letterbox)
+    scores = kept.score(expert.patches_of(square[None])[0], letterbox)
     return resample(scores, letterbox, (0, 0, letterbox.width, letterbox.height)), truth.labels(sample, {})
 
 

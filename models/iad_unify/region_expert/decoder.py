@@ -120,11 +120,21 @@ class DetailBranch(nn.Module):
 
         Where `has_template` [B] is 0, the template is as if it were not there.
         """
-        maps = [self.stem(picture)]
-        if template is not None and self.difference is not None and self.template_stem is not None:
-            change = self.template_stem(self.difference(picture, template))
-            maps[0] = maps[0] + (change if has_template is None else change * has_template[:, None, None, None])
-        for stage in self.stages:
+        return self.descend(self.changed(self.stem(picture), picture, template, has_template))
+
+    def changed(
+        self, finest: Tensor, picture: Tensor, template: Tensor | None, has_template: Tensor | None = None
+    ) -> Tensor:
+        """The finest map with what a template adds to it; itself without one, or without a branch for it."""
+        if template is None or self.difference is None or self.template_stem is None:
+            return finest
+        change = self.template_stem(self.difference(picture, template))
+        return finest + (change if has_template is None else change * has_template[:, None, None, None])
+
+    def descend(self, finest: Tensor, stages: int | None = None) -> list[Tensor]:
+        """The finest map [B, widths[0], S/4, S/4] and the coarser ones below it: all, or of so many stages."""
+        maps = [finest]
+        for stage in self.stages[:stages]:
             maps.append(stage(maps[-1]))
         return maps
 

@@ -1,6 +1,6 @@
 """One frame through the expert: map, proposals, tokens. Serving, evaluation and the explainer's training share it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,11 +13,14 @@ from iad_unify.geometry import Letterbox
 from iad_unify.region_expert import tiling
 from iad_unify.region_expert.described import Described, Frame
 from iad_unify.region_expert.memory import fuse
-from iad_unify.region_expert.model import ExpertOutput, RegionExpert
+from iad_unify.region_expert.model import Looked, RegionExpert
 from iad_unify.region_expert.proposals import Proposal, propose, smooth
 
 #: Golden templates aligned with the frames of a batch: uint8 [B, S, S, 3], or one by one with None for those without.
 Templates = NDArray[np.uint8] | Sequence[NDArray[np.uint8] | None] | None
+#: The patches [B, T, C, h, w] of a batch, see `tiling.look`, to maps [S, S] in 0..1 as of `Memory.score` and `Golden.score`;
+#: None for a frame without a reference.
+Compare = Callable[[torch.Tensor], Sequence[NDArray[np.float32] | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +47,11 @@ def maps(
     `templates` lie aligned with the pictures. Squares larger than the expert's input are looked at in tiles; ValueError for
     smaller ones.
     """
-    output = _seen(model, pictures, templates)
+    output = _looked(model, pictures, templates)
     return output.logits.sigmoid().cpu().numpy(), output.features
 
 
-def _seen(model: RegionExpert, pictures: NDArray[np.uint8], templates: Templates) -> ExpertOutput:
+def _looked(model: RegionExpert, pictures: NDArray[np.uint8], templates: Templates) -> Looked:
     """Pictures with a template and pictures without are two batches."""
     given = {} if templates is None else {row: one for row, one in enumerate(templates) if one is not None}
     if not given:
@@ -59,7 +62,7 @@ def _seen(model: RegionExpert, pictures: NDArray[np.uint8], templates: Templates
     alone = [row for row in range(len(pictures)) if row not in given]
     parts = tiling.look(model, pictures[list(given)], shown), tiling.look(model, pictures[alone])
     order = torch.tensor([*given, *alone]).argsort()
-    return ExpertOutput(*(torch.cat(planes)[order.to(planes[0].device)] for planes in zip(*parts, strict=True)))
+    return Looked(*(torch.cat(planes)[order.to(planes[0].device)] for planes in zip(*parts, strict=True)))
 
 
 def inspect(
@@ -70,17 +73,19 @@ def inspect(
     min_areas_px: Sequence[float],
     templates: Templates = None,
     limit: int = MAX_REGIONS,
-    reference_maps: Sequence[NDArray[np.float32] | None] | None = None,
+    compare: Compare | None = None,
 ) -> list[Inspected]:
     """Inspect a batch of letterboxed frames uint8 [B, S, S, 3], each with its own threshold and smallest area.
 
-    `templates` as in `maps`; at most `limit` regions are proposed in a frame. `reference_maps` are those of `Memory.score`
-    and `Golden.score`, fused with the frame's own map before anything else; None for a frame without a reference.
+    `templates` as in `maps`; at most `limit` regions are proposed in a frame. What `compare` makes of the patches is fused
+    with the frame's own map before anything else.
     """
-    raw, features = maps(model, pictures, templates)
+    looked = _looked(model, pictures, templates)
+    raw, features = looked.logits.sigmoid().cpu().numpy(), looked.features
+    reference_maps = [None] * len(raw) if compare is None else compare(looked.patches)
     found = []
     for index, letterbox in enumerate(letterboxes):
-        compared = None if reference_maps is None else reference_maps[index]
+        compared = reference_maps[index]
         probability = raw[index] if compared is None else fuse(raw[index], compared)
         smoothed = smooth(probability, letterbox, model.config.smoothing_px)
         config = model.config
@@ -137,7 +142,7 @@ def good_frames(
         return []
     known = [True] * len(squares) if beside is None else beside
     templates = [square if own else None for square, own in zip(squares, known, strict=True)]
-    features = _seen(model, np.stack(squares), templates).features
+    features = _looked(model, np.stack(squares), templates).features
     return [
         Frame(square, letterbox, features[row : row + 1], template)
         for row, (square, letterbox, template) in enumerate(zip(squares, letterboxes, templates, strict=True))

@@ -114,20 +114,17 @@ def load(path: Path, model_version: str) -> Memory:
 
 
 def maps(
-    model: RegionExpert,
-    memories: Sequence[Memory],
-    pictures: NDArray[np.uint8],
-    letterboxes: Sequence[Letterbox],
+    memories: Sequence[Memory], seen: Tensor, side: int, letterboxes: Sequence[Letterbox]
 ) -> list[NDArray[np.float32]]:
-    """What each memory says of its own of the uint8 squares [B, W, W, 3], as `Memory.score`: maps [W, W].
+    """What each memory says of its own of B squares, as `Memory.score`: maps [W, W].
 
-    A square larger than the expert's input is compared tile by tile.
+    `seen` [B, T, C, h, w] are their patches, in tiles of `side` pixels: see `tiling.look`.
     """
 
     def compare(index: int, cells: tuple[Tensor, ...], box: Letterbox) -> NDArray[np.float32]:
         return memories[index].score(cells[0], box)
 
-    return list(patches.compared(model, (pictures,), letterboxes, compare))
+    return list(tiling.compared((seen,), side, letterboxes, compare))
 
 
 def build(
@@ -204,7 +201,7 @@ def _content(model: RegionExpert, square: NDArray[np.uint8], letterbox: Letterbo
         (shown,) = tiling.cut(square[None], [(0, tile)], side)
         views = []
         for axes in ((), (0,), (1,), (0, 1)) if flips else ((),):
-            mirrored = patches.of_pictures(model, np.flip(shown, axes)[None])[0]
+            mirrored = model.patches_of(np.flip(shown, axes)[None])[0]
             grid = torch.flip(mirrored, [axis + 1 for axis in axes])
             rows, columns = patches.cells_of(box, grid.shape[-1])
             views.append(grid[:, rows, columns].flatten(1).T.half().cpu())

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from iad_unify.catalog import APPEARANCE_ROWS
 from iad_unify.checkpoint import CONFIG, TENSORS, CheckpointError, read_config
-from iad_unify.region_expert import backbone, closeup, connections, pooling
+from iad_unify.region_expert import backbone, closeup, connections, patches, pooling
 from iad_unify.region_expert.config import BACKBONES, ExpertConfig
 from iad_unify.region_expert.connections import CONNECTION_NUMBERS
 from iad_unify.region_expert.decoder import Decoder, DetailBranch, ExtentHead, TypeHead
@@ -35,6 +35,26 @@ class ExpertOutput(NamedTuple):
 
     logits: Tensor
     features: Tensor
+
+
+class Looked(NamedTuple):
+    """What one look at pictures gives: `ExpertOutput`, and the patches [B, C, h, w] by which they are compared.
+
+    Patches are of the picture alone, whatever template it came with. Of squares that are looked at in T tiles they are
+    [B, T, C, h, w], see `tiling.look`.
+    """
+
+    logits: Tensor
+    features: Tensor
+    patches: Tensor
+
+
+class _Maps(NamedTuple):
+    """What the decoder and the patches are made from."""
+
+    detail: list[Tensor]
+    finest: Tensor  # the first of `detail`, without what a template adds
+    backbone: Tensor
 
 
 class Scene(NamedTuple):
@@ -87,24 +107,54 @@ class RegionExpert(nn.Module):
 
         Templates are left out by an expert without a branch for them.
         """
+        return self._decoded(self._encoded(pictures, templates, has_template))
+
+    def with_patches(self, pictures: Tensor, templates: Tensor | None = None) -> Looked:
+        """`forward`, and the patches."""
+        maps = self._encoded(pictures, templates)
+        return Looked(*self._decoded(maps), self._patches(maps))
+
+    def _encoded(self, pictures: Tensor, templates: Tensor | None, has_template: Tensor | None = None) -> _Maps:
         picture = self.normalised(pictures)
         template = None if templates is None or not self.config.template else self.normalised(templates)
-        logits, features = self.decoder(self.detail(picture, template, has_template), self.backbone(picture))
+        finest = self.detail.stem(picture)
+        detail = self.detail.descend(self.detail.changed(finest, picture, template, has_template))
+        return _Maps(detail, finest, self.backbone(picture))
+
+    def _decoded(self, maps: _Maps) -> ExpertOutput:
+        logits, features = self.decoder(maps.detail, maps.backbone)
         return ExpertOutput(logits.float(), features.float())
+
+    def _patches(self, maps: _Maps) -> Tensor:
+        if self._compares_features:
+            return patches.of_backbone(maps.backbone, len(self.backbone.layers))
+        alone = maps.detail if maps.finest is maps.detail[0] else self.detail.descend(maps.finest, 1)
+        return patches.of_detail(*alone[:2])
 
     def normalised(self, pictures: Tensor) -> Tensor:
         """uint8 [B, S, S, 3] as the layers take it: float32 [B, 3, S, S], channels last in memory."""
         return (pictures.permute(0, 3, 1, 2).float() - self.mean) / self.std
 
-    def look(self, pictures: NDArray[np.uint8], templates: NDArray[np.uint8] | None = None) -> ExpertOutput:
-        """`forward` of arrays on the model's device, without gradients."""
+    def look(self, pictures: NDArray[np.uint8], templates: NDArray[np.uint8] | None = None) -> Looked:
+        """`with_patches` of arrays on the model's device, without gradients."""
         with torch.inference_mode():
-            squares = [
-                None if planes is None else torch.from_numpy(np.ascontiguousarray(planes)).to(self.mean.device)
-                for planes in (pictures, templates)
-            ]
-            output: ExpertOutput = self(*squares)
-            return output
+            return self.with_patches(self._there(pictures), None if templates is None else self._there(templates))
+
+    def patches_of(self, pictures: NDArray[np.uint8]) -> Tensor:
+        """The patches alone, as of `look`, without what only the decoder needs."""
+        with torch.inference_mode():
+            picture = self.normalised(self._there(pictures))
+            if self._compares_features:
+                return patches.of_backbone(self.backbone(picture), len(self.backbone.layers))
+            return patches.of_detail(*self.detail.descend(self.detail.stem(picture), 1))
+
+    @property
+    def _compares_features(self) -> bool:
+        """Whether patches are those of the backbone; a toy's tell less than the detail branch."""
+        return self.config.name != "tiny"
+
+    def _there(self, pictures: NDArray[np.uint8]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(pictures)).to(self.mean.device)
 
     def describe(self, scene: Scene, masks: Tensor, owner: Tensor, content: Tensor) -> Description:
         """What the heads make of regions; `masks`, `owner` and `content` as in `pooling.pool`."""

@@ -6,7 +6,7 @@ seam shows. It knows no regions and no scores.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from iad_unify.catalog import REGION_EXPERT, SQUARE_STEP, SQUARE_TOO_SMALL
 from iad_unify.geometry import Letterbox
-from iad_unify.region_expert.model import ExpertOutput, RegionExpert
+from iad_unify.region_expert.model import Looked, RegionExpert
 
 #: Share of a tile's side that it has in common with its neighbour, at least.
 OVERLAP = 1 / 4
@@ -57,22 +57,59 @@ def tiles(whole: int, side: int) -> list[Tile]:
     return [Tile(y, x) for y in starts for x in starts]
 
 
-def look(model: RegionExpert, pictures: Planes, templates: Planes | None = None) -> ExpertOutput:
+def look(model: RegionExpert, pictures: Planes, templates: Planes | None = None) -> Looked:
     """`RegionExpert.look` of squares [B, W, W, 3] that are as large as the expert's input or larger.
 
-    Maps come back for the whole squares: logits [B, W, W], features [B, D, W/4, W/4]. An equal square is looked at once,
-    whole. Raises UnfitSquare as `tiles` does.
+    Maps come back for the whole squares: logits [B, W, W], features [B, D, W/4, W/4]; patches tile by tile as they are:
+    [B, T, C, h, w]. An equal square is looked at once, whole. Raises UnfitSquare as `tiles` does.
     """
     whole, side = pictures.shape[1], model.config.size
     places = tiles(whole, side)
     if len(places) == 1:
-        return model.look(pictures, templates)
+        once = model.look(pictures, templates)
+        return once._replace(patches=once.patches[:, None])
+    patches: list[Tensor] = []
     logits, features = Canvas(len(pictures), whole, side), Canvas(len(pictures), whole, side)
     for some in batches(len(pictures), places):
         output = model.look(cut(pictures, some, side), None if templates is None else cut(templates, some, side))
         logits.add(some, output.logits)
         features.add(some, output.features)
-    return ExpertOutput(logits.blended(), features.blended())
+        patches.append(output.patches)
+    return Looked(logits.blended(), features.blended(), torch.cat(patches).unflatten(0, (len(pictures), -1)))
+
+
+def patches_of(model: RegionExpert, pictures: Planes) -> Tensor:
+    """The patches [B, T, C, h, w] alone, as of `look`."""
+    side = model.config.size
+    some = batches(len(pictures), tiles(pictures.shape[1], side))
+    return torch.cat([model.patches_of(cut(pictures, tiles_, side)) for tiles_ in some]).unflatten(
+        0, (len(pictures), -1)
+    )
+
+
+def compared(
+    patches: Sequence[Tensor],
+    side: int,
+    letterboxes: Sequence[Letterbox],
+    compare: Callable[[int, tuple[Tensor, ...], Letterbox], NDArray[np.float32]],
+) -> NDArray[np.float32]:
+    """Maps [B, W, W] of what `compare` makes of the patches [B, T, C, h, w] of B squares, of one look at each or more.
+
+    It is given the frame's number, the patches [C, h, w] of each look and the letterbox of the frame, or of the part of it
+    in one tile of `side` pixels, and gives that tile's map [S, S].
+    """
+    whole = letterboxes[0].size
+    places = tiles(whole, side)
+    canvas = Canvas(len(letterboxes), whole, side)
+    for index, letterbox in enumerate(letterboxes):
+        for number, tile in enumerate(places):
+            # a frame in one piece keeps its own letterbox: what a tile says of it is not rounded twice
+            box = letterbox if len(places) == 1 else part(letterbox, tile, side)
+            cells = tuple(one[index, number] for one in patches)
+            shown = np.zeros((side, side), np.float32) if box is None else compare(index, cells, box)
+            canvas.add([(index, tile)], torch.from_numpy(shown)[None])
+    found: NDArray[np.float32] = canvas.blended().numpy()
+    return found
 
 
 Placed = tuple[int, Tile]  # the number of a picture, and a tile of it

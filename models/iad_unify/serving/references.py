@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
+from torch import Tensor
 
 from iad_unify.catalog import CALIBRATE_AGAIN
 from iad_unify.checkpoint import model_version as version_of
@@ -37,20 +38,48 @@ _Kind = TypeVar("_Kind", Memory, Golden)
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
-    """What the references give for each frame of a batch; None where it names none of that kind."""
+class Named:
+    """The references that the frames of a batch name, each by the number of its frame."""
 
-    templates: list[NDArray[np.uint8] | None]  # [S, S, 3], aligned with the frame: for the expert's second input
-    maps: list[NDArray[np.float32] | None]  # [S, S] in 0..1
-    #: By the number of their frame: the golden templates [S, S, 3], aligned with it, whether the expert takes them or not.
-    aligned: Mapping[int, NDArray[np.uint8]] = field(default_factory=dict)
-    memories: Mapping[int, Memory] = field(default_factory=dict)  # by the number of their frame
+    model: RegionExpert
+    pictures: NDArray[np.uint8]  # [B, S, S, 3]
+    letterboxes: Sequence[Letterbox]
+    memories: Mapping[int, Memory]
+    goldens: Mapping[int, Golden]
+    aligned: Mapping[int, NDArray[np.uint8]]  # [S, S, 3], the golden templates, each aligned with its frame
 
-    def good_part(self, row: int, picture: NDArray[np.uint8], letterbox: Letterbox) -> NDArray[np.uint8] | None:
+    @property
+    def templates(self) -> list[NDArray[np.uint8] | None]:
+        """For the expert's second input; none for one that takes none."""
+        return [self.aligned.get(row) if self.model.config.template else None for row in range(len(self.pictures))]
+
+    def compare(self, seen: Tensor) -> list[NDArray[np.float32] | None]:
+        """What the references say, maps [S, S] in 0..1, given the frames' patches (see `tiling.look`); None without one.
+
+        Nothing of templates that the expert takes itself.
+        """
+        maps: list[NDArray[np.float32] | None] = [None] * len(self.pictures)
+        rows, boxes = list(self.memories), [self.letterboxes[row] for row in self.memories]
+        if rows:
+            said = memory.maps(list(self.memories.values()), seen[rows], self.model.config.size, boxes)
+            for row, one in zip(rows, said, strict=True):
+                maps[row] = one
+        if self.goldens and not self.model.config.template:
+            rows, boxes = list(self.goldens), [self.letterboxes[row] for row in self.goldens]
+            shown = np.stack([self.aligned[row] for row in rows])
+            apart = golden.distances(self.model, self.pictures[rows], shown, boxes, seen[rows])
+            for row, distance in zip(rows, apart, strict=True):
+                one, other = self.goldens[row].score(distance), maps[row]
+                maps[row] = one if other is None else fuse(other, one)
+        return maps
+
+    def good_part(self, row: int) -> NDArray[np.uint8] | None:
         """What a frame [S, S, 3] would be without a defect, aligned: its golden template, or the good part most like it."""
         if row in self.aligned:
             return self.aligned[row]
-        return nearest(self.memories[row].good_parts, picture, letterbox) if row in self.memories else None
+        if row not in self.memories:
+            return None
+        return nearest(self.memories[row].good_parts, self.pictures[row], self.letterboxes[row])
 
 
 class References:
@@ -72,35 +101,18 @@ class References:
         self._most_held, self._takes_templates = most_held, takes_templates
         self._held: OrderedDict[str, Memory | Golden] = OrderedDict()  # least recently used first
 
-    def compare(self, names: Sequence[str], pictures: NDArray[np.uint8], letterboxes: Sequence[Letterbox]) -> Compared:
-        """What the named references say of the uint8 squares [B, S, S, 3]; an empty name is none.
+    def named(self, names: Sequence[str], pictures: NDArray[np.uint8], letterboxes: Sequence[Letterbox]) -> Named:
+        """Those of the uint8 squares [B, S, S, 3]; an empty name is none. Frames of different references are one batch.
 
-        Frames of different references are one batch. Raises CalibrateAgain for a reference that is not there, damaged, of
-        another model version or of frames of another size, ValueError for what is no name.
+        Raises CalibrateAgain for a reference that is not there, damaged, of another model version or of frames of another
+        size, ValueError for what is no name.
         """
         found = [self._find(name, pictures.shape[1]) for name in names]
-        memories, templates = _of_kind(found, Memory), _of_kind(found, Golden)
-        maps: list[NDArray[np.float32] | None] = [None] * len(names)
-        if memories:
-            rows = list(memories)
-            boxes = [letterboxes[row] for row in rows]
-            for row, one in zip(
-                rows, memory.maps(self._model, list(memories.values()), pictures[rows], boxes), strict=True
-            ):
-                maps[row] = one
-        aligned = {row: kept.aligned(pictures[row], letterboxes[row]) for row, kept in templates.items()}
-        if aligned and self._model.config.template:
-            if not self._takes_templates:
-                raise CalibrateAgain(names[0], CALIBRATE_AGAIN, "what runs the network takes no template")
-            return Compared([aligned.get(row) for row in range(len(names))], maps, aligned, memories)
-        if aligned:
-            rows = list(aligned)
-            boxes, shown = [letterboxes[row] for row in rows], np.stack(list(aligned.values()))
-            apart = golden.distances(self._model, pictures[rows], shown, boxes)
-            for row, distance in zip(rows, apart, strict=True):
-                one, other = templates[row].score(distance), maps[row]
-                maps[row] = one if other is None else fuse(other, one)
-        return Compared([None] * len(names), maps, aligned, memories)
+        goldens = _of_kind(found, Golden)
+        if goldens and self._model.config.template and not self._takes_templates:
+            raise CalibrateAgain(names[0], CALIBRATE_AGAIN, "what runs the network takes no template")
+        aligned = {row: kept.aligned(pictures[row], letterboxes[row]) for row, kept in goldens.items()}
+        return Named(self._model, pictures, letterboxes, _of_kind(found, Memory), goldens, aligned)
 
     def _find(self, name: str, side: int) -> list[Memory | Golden]:
         """The references that a frame names, of one kind each."""

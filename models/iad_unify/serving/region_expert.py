@@ -45,7 +45,7 @@ class RegionExpertService:
     its package is not installed; ValueError when there is no such runtime. `auto` is, on a processor, what of them is
     there (`runtimes.found_runtime`), and torch on a GPU. `backend` is Triton's Python module, which
     `tensorrt` needs. `references` is the folder of memories of good parts and golden templates; frames are compared
-    with them in torch.
+    with them in torch, by patches that the network gives.
     """
 
     def __init__(
@@ -80,12 +80,12 @@ class RegionExpertService:
         level = self.card.type_level
         self._type_level = np.float32(-1.0 if level is None else level)
         self.model.to(device)
-        takes_templates = runtime != TENSORRT  # its plan is the network without
-        self._references = References(references, self.model, self.model_version, takes_templates=takes_templates)
         if runtime != TORCH:
             network, record = open_network(checkpoint, runtime, threads, exported, backend)
             self.model = Delegating(self.model, network)
             self.model_version = record.served_version
+        takes_templates = runtime != TENSORRT  # its plan is the network without
+        self._references = References(references, self.model, version_of(checkpoint), takes_templates=takes_templates)
         self._slugs = np.array([slug.encode() for slug in config.answers], dtype=object)
         self.runtime = runtime
 
@@ -112,25 +112,23 @@ class RegionExpertService:
         names = names_of(batch)
         if self.model.config.silent:
             _all_compared(names, images)
-        compared = self._references.compare(names, images, letterboxes)
+        named = self._references.named(names, images, letterboxes)
         found = inspect(
             self.model,
             images,
             letterboxes,
             [float(row[0]) or float(self._defaults[1]) for row in thresholds],  # 0: the card's own
             [float(row[1]) for row in thresholds],
-            compared.templates,
-            reference_maps=compared.maps,
+            named.templates,
+            compare=named.compare,
         )
         rows = [row for row, one in enumerate(found) if wanted[row] and one.proposals]
-        good = {
-            row: part for row in rows if (part := compared.good_part(row, images[row], letterboxes[row])) is not None
-        }
+        good = {row: part for row in rows if (part := named.good_part(row)) is not None}
         frames = good_frames(
             self.model,
             list(good.values()),
             [letterboxes[row] for row in good],
-            [row in compared.aligned for row in good],
+            [row in named.aligned for row in good],
         )
         described = {
             row: describe(self.model, frame, [proposal.square for proposal in found[row].proposals]).appearance

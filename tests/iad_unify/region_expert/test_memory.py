@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from iad_unify.geometry import Letterbox
-from iad_unify.region_expert import coreset, memory, patches
+from iad_unify.region_expert import coreset, memory
 from iad_unify.region_expert.config import ExpertConfig
 from iad_unify.region_expert.memory import Memory
 from iad_unify.region_expert.model import RegionExpert
@@ -28,7 +28,7 @@ def _square(seed: int, spot: bool = False) -> tuple[NDArray[np.uint8], Letterbox
 
 
 def _map(kept: Memory, expert: RegionExpert, square: NDArray[np.uint8]) -> NDArray[np.float32]:
-    return kept.score(patches.of_pictures(expert, square[None])[0], TALL)
+    return kept.score(expert.patches_of(square[None])[0], TALL)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_map_is_a_float32_square_of_probabilities_and_zero_on_the_padding(kept
 
 
 def test_what_lies_on_the_padding_changes_no_score(kept: Memory, expert: RegionExpert) -> None:
-    found = patches.of_pictures(expert, _square(100)[0][None])[0]
+    found = expert.patches_of(_square(100)[0][None])[0]
     x, _, width, _ = TALL.inner
     painted = found.clone()
     painted[:, :, : x // 8] = 1e3
@@ -75,7 +75,7 @@ def test_the_padding_is_not_remembered(expert: RegionExpert) -> None:
 def test_every_shape_of_frame_has_patches(kept: Memory, expert: RegionExpert, width: int, height: int) -> None:
     letterbox = Letterbox.fit(width, height, 256)
     square = letterbox.apply(np.full((height, width, 3), 120, np.uint8))
-    scores = kept.score(patches.of_pictures(expert, square[None])[0], letterbox)
+    scores = kept.score(expert.patches_of(square[None])[0], letterbox)
     x, y, w, h = letterbox.inner
     assert np.isfinite(scores).all()
     assert scores[y : y + h, x : x + w].all()
@@ -144,7 +144,7 @@ def test_a_mirrored_part_is_known_to_a_memory_with_flips(expert: RegionExpert) -
     distances = []
     for flips in (False, True):
         kept = memory.build(expert, squares, "abc", flips=flips, size=1024)
-        found = patches.of_pictures(expert, mirrored[None])[0]
+        found = expert.patches_of(mirrored[None])[0]
         distances.append(coreset.nearest_distance(found.flatten(1).T, kept.items).mean())
     assert distances[1] < 0.6 * distances[0]
 
@@ -153,9 +153,22 @@ def test_a_pretrained_backbone_gives_unit_patches_of_all_its_layers() -> None:
     torch.manual_seed(0)
     config = replace(ExpertConfig(widths=(8, 16, 16, 16)), name="small")
     model = RegionExpert(config).eval()
-    found = patches.of_pictures(model, _square(0)[0][None])
+    found = model.patches_of(_square(0)[0][None])
     assert found.shape == (1, 2 * 48, 16, 16)
     torch.testing.assert_close(found.norm(dim=1), torch.ones(1, 16, 16))
+
+
+@pytest.mark.parametrize("name", ["tiny", "small"])
+def test_a_look_gives_the_patches_of_the_picture_alone_whatever_template_it_came_with(name: str) -> None:
+    torch.manual_seed(0)
+    config = replace(ExpertConfig(widths=(8, 16, 16, 16), template=True), name=name)
+    model = RegionExpert(config).eval()
+    square, template = _square(0)[0][None], _square(1)[0][None]
+    expected = model.patches_of(square)
+    plain, beside = model.look(square), model.look(square, template)
+    assert not torch.allclose(plain.logits, beside.logits)
+    for looked in (plain, beside):
+        torch.testing.assert_close(looked.patches, expected, atol=1e-5, rtol=1e-5)
 
 
 def test_chosen_rows_cover_every_cluster() -> None:

@@ -79,6 +79,10 @@ def test_a_batch_of_tiled_squares_is_what_each_is_alone(small: model.RegionExper
     together = tiling.look(small, squares)
     assert together.logits.shape == (3, 160, 160)
     assert together.features.shape == (3, SMALL.token_dim, 40, 40)
+    assert together.patches.shape[:2] == (3, len(tiling.tiles(160, 64)))
+    torch.testing.assert_close(tiling.patches_of(small, squares), together.patches, atol=1e-4, rtol=1e-4)
+    corner = small.patches_of(squares[1:2, -64:, -64:])[0]  # the last tile
+    torch.testing.assert_close(together.patches[1, -1], corner, atol=1e-4, rtol=1e-4)
     for row in range(3):
         alone = tiling.look(small, squares[row : row + 1])
         torch.testing.assert_close(alone.logits[0], together.logits[row], atol=1e-4, rtol=1e-4)
@@ -153,7 +157,8 @@ def test_a_memory_finds_on_tiles_what_good_parts_never_showed(small: model.Regio
     assert kept.origin.size == 160
     bad = square(100)
     bad[100:110, 70:80] = 20
-    good_map, bad_map = memory.maps(small, [kept, kept], np.stack([square(101), bad]), [letterbox] * 2)
+    seen = tiling.patches_of(small, np.stack([square(101), bad]))
+    good_map, bad_map = memory.maps([kept, kept], seen, small.config.size, [letterbox] * 2)
     y, x = np.unravel_index(bad_map.argmax(), bad_map.shape)
     assert 92 <= y < 118
     assert 62 <= x < 88

@@ -12,10 +12,12 @@ from tests.checkpoints import write_expert
 from iad_unify.checkpoint import model_version
 from iad_unify.geometry import Letterbox
 from iad_unify.region_expert import model as expert
+from iad_unify.region_expert.export.network import export
+from iad_unify.region_expert.export.runtimes import ONNXRUNTIME
 from iad_unify.region_expert.inspection import inspect
 from iad_unify.region_expert.reference import CalibrateAgain
 from iad_unify.region_expert.template import align
-from iad_unify.serving.references import Compared, References, ReferenceService
+from iad_unify.serving.references import References, ReferenceService
 from iad_unify.serving.region_expert import RegionExpertService
 
 Tensors = dict[str, NDArray[np.generic]]
@@ -170,7 +172,7 @@ def test_the_memories_used_last_are_held(checkpoint: Path, folder: Path, names: 
     third = bytes(ReferenceService(checkpoint, folder).build(good_parts(200))["REFERENCE"][0]).decode()
 
     def look(name: str) -> None:
-        assert held.compare([name], square(100)[None], [BOX]).maps[0] is not None
+        assert held.named([name], square(100)[None], [BOX]).memories.keys() == {0}
 
     for name in (names[0], names[1], names[0], third):
         look(name)
@@ -184,7 +186,9 @@ def test_the_memories_used_last_are_held(checkpoint: Path, folder: Path, names: 
         look(names[0])
     moved.rename(path)
     look(names[0])
-    assert held.compare(["", ""], np.stack([square(1)] * 2), [BOX] * 2) == Compared([None] * 2, [None] * 2)
+    none = held.named(["", ""], np.stack([square(1)] * 2), [BOX] * 2)
+    assert (none.memories, none.goldens, none.templates) == ({}, {}, [None] * 2)
+    assert none.compare(torch.empty(0)) == [None] * 2
     path_of_third = folder / f"{third}.safetensors"
     path_of_third.unlink()
 
@@ -214,6 +218,25 @@ def test_a_template_finds_what_is_not_on_it_and_a_memory_beside_it_is_the_same_m
     alone = [float(service.infer(asked(frame))["IMAGE_SCORE"][0, 0]) for frame in frames]
     np.testing.assert_allclose(scores, alone, atol=1e-4)
     assert alone[0] != alone[2]  # the good frame is judged by one, and by both
+
+
+def test_an_export_compares_as_torch_does_by_the_patches_that_it_gives(
+    checkpoint: Path, folder: Path, service: RegionExpertService, tmp_path: Path
+) -> None:
+    """Alone, in a batch, and in tiles of a larger square."""
+    exported = tmp_path / "onnx"
+    export(checkpoint, ONNXRUNTIME, exported)
+    quick = RegionExpertService(checkpoint, runtime=ONNXRUNTIME, exported=exported, references=folder)
+    both = built(checkpoint, folder, with_template(memory=True))
+    large = Letterbox.fit(100, 200, 512)
+    tiled = built(checkpoint, folder, good_parts(0, large))
+    for frames in (
+        [(square(100, spot=True), BOX, name) for name in (both, "", both.split("+")[0])],
+        [(square(101, spot=True, letterbox=large), large, tiled)],
+    ):
+        found, expected = (one.infer(asked(*frames)) for one in (quick, service))
+        np.testing.assert_allclose(found["IMAGE_SCORE"], expected["IMAGE_SCORE"], atol=2e-3)
+        np.testing.assert_array_equal(found["COUNT"], expected["COUNT"])
 
 
 def test_a_template_of_frames_of_another_size_and_two_of_one_kind_are_refused(
@@ -266,7 +289,7 @@ def test_what_runs_a_network_without_templates_asks_for_another_calibration(comp
     model = expert.load(comparing)
     references = References(tmp_path, model, model_version(comparing), takes_templates=False)
     with pytest.raises(CalibrateAgain, match="takes no template"):
-        references.compare([name], square(1)[None], [BOX])
+        references.named([name], square(1)[None], [BOX])
 
 
 def described(*frames: tuple[NDArray[np.uint8], Letterbox, str], wanted: tuple[int, ...]) -> Tensors:

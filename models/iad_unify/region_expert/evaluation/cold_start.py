@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from iad_unify.data.samples import DataError
 from iad_unify.geometry import Letterbox
-from iad_unify.region_expert import golden, memory, reference
+from iad_unify.region_expert import golden, memory, reference, tiling
 from iad_unify.region_expert.evaluation.seen import Levels
 from iad_unify.region_expert.evaluation.subjects import Case, Subject, Subjects
 from iad_unify.region_expert.model import RegionExpert
@@ -64,7 +64,12 @@ def _by_memory(expert: RegionExpert, learnt: Sequence[Subject], square: int) -> 
             f"good pictures of {len(numbers)} groups in the train part: too few to remember; --groups FILE names one",
         )
     kept = memory.build(expert, shown, "", owners=owners)
-    return lambda picture, letterbox, case: memory.maps(expert, [kept], picture[None], [letterbox])[0]
+    side = expert.config.size
+
+    def compare(picture: Square, letterbox: Letterbox, case: Case) -> NDArray[np.float32]:
+        return memory.maps([kept], tiling.patches_of(expert, picture[None]), side, [letterbox])[0]
+
+    return compare
 
 
 def _by_template(expert: RegionExpert, found: Subjects, square: int) -> Compare:

@@ -10,7 +10,7 @@ from torch import Tensor
 from iad_unify.region_expert.described import Described, Frame
 from iad_unify.region_expert.export.cutting import cut
 from iad_unify.region_expert.export.runtimes import Network, TorchNetwork
-from iad_unify.region_expert.model import ExpertOutput, RegionExpert
+from iad_unify.region_expert.model import Looked, RegionExpert
 
 
 class Delegating(RegionExpert):
@@ -21,16 +21,15 @@ class Delegating(RegionExpert):
         self.config, self.mean, self.std = model.config, model.mean, model.std
         self.network = network
 
-    def forward(
-        self, pictures: Tensor, templates: Tensor | None = None, has_template: Tensor | None = None
-    ) -> ExpertOutput:
-        """As of `RegionExpert`; `has_template` is for training and refused here."""
-        if has_template is not None:
-            raise ValueError("has_template is for training; leave the templates out instead")
-        if not self.config.template:
-            templates = None
-        found = self.network(pictures.numpy(), None if templates is None else templates.numpy())
-        return ExpertOutput(torch.from_numpy(found.logits), torch.from_numpy(found.features).permute(0, 3, 1, 2))
+    def look(self, pictures: NDArray[np.uint8], templates: NDArray[np.uint8] | None = None) -> Looked:
+        """As of `RegionExpert`."""
+        logits, *planes = self.network(pictures, templates if self.config.template else None)
+        features, patches = (torch.from_numpy(plane).permute(0, 3, 1, 2) for plane in planes)
+        return Looked(torch.from_numpy(logits), features, patches)
+
+    def patches_of(self, pictures: NDArray[np.uint8]) -> Tensor:
+        """As of `RegionExpert`, at the cost of a whole look."""
+        return self.look(pictures).patches
 
     def describe_frame(self, frame: Frame, masks: Sequence[NDArray[np.bool_]]) -> Described:
         """As of `RegionExpert`; none of the masks is empty."""

@@ -30,6 +30,7 @@ from iad_unify.region_expert.export.cutting import Cuts, cut
 from iad_unify.region_expert.export.norms import with_channel_norms
 from iad_unify.region_expert.export.runtimes import (
     HEADS,
+    MAPS,
     ONNXRUNTIME,
     OPENVINO,
     PLAIN,
@@ -55,7 +56,7 @@ OPSET = 18
 class Difference(NamedTuple):
     """How far two runtimes are apart: the largest difference of a probability, and of others as a share of the largest.
 
-    `head` is of tokens, logits of types and margins, from the same cuts.
+    `feature` is of token features and of patches, `head` is of tokens, logits of types and margins, from the same cuts.
     """
 
     probability: float
@@ -121,12 +122,12 @@ def _write(module: RegionExpert, folder: Path, runtime: str, precision: str) -> 
 
 
 def write_onnx(module: RegionExpert, path: Path, *, templates: bool = False) -> None:
-    """The network as ONNX: `pictures` uint8 [batch, S, S, 3], and `templates` if asked for, to `logits`, `features`."""
+    """The network as ONNX: `pictures` uint8 [batch, S, S, 3], and `templates` if asked for, to MAPS."""
     names = ["pictures", *(["templates"] if templates else [])]
     side = module.config.size
     # two pictures: an example of one would make the exporter take the batch for a constant
     example = tuple(torch.zeros((2, side, side, 3), dtype=torch.uint8) for _ in names)
-    _export(_Exportable(module), path, dict(zip(names, example, strict=True)), ("logits", "features"))
+    _export(_Exportable(module), path, dict(zip(names, example, strict=True)), MAPS)
 
 
 def write_heads(module: RegionExpert, path: Path) -> None:
@@ -175,17 +176,18 @@ class _Exportable(nn.Module):
         module.backbone.model.set_attn_implementation("eager")
         self.module = module
 
-    def forward(self, pictures: Tensor, templates: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        output = self.module(pictures, templates)
+    def forward(self, pictures: Tensor, templates: Tensor | None = None) -> tuple[Tensor, ...]:
+        output = self.module.with_patches(pictures, templates)
         # as the last convolution leaves them, and as regions are pooled from them: a cell's features side by side
-        return output.logits, output.features.permute(0, 2, 3, 1)
+        return output.logits, *(plane.permute(0, 2, 3, 1) for plane in (output.features, output.patches))
 
 
 def difference(reference: Network, other: Network, pictures: Planes, templates: Planes | None = None) -> Difference:
     """The largest differences between two networks over pictures [B, S, S, 3]."""
     ours, theirs = reference(pictures, templates), other(pictures, templates)
     probability = np.abs(_sigmoid(ours.logits) - _sigmoid(theirs.logits)).max()
-    return Difference(float(probability), _share(ours.features, theirs.features))
+    planes = zip(ours[1:], theirs[1:], strict=True)
+    return Difference(float(probability), max(_share(one, other) for one, other in planes))
 
 
 def head_difference(reference: Network, other: Network, cuts: Cuts) -> float:

@@ -1,6 +1,6 @@
 """Where the networks of a region expert run: torch, ONNX Runtime, OpenVINO, or TensorRT plans in the same Triton.
 
-Two of them: pictures to logits and token features, and cuts of regions to tokens, types and margins. What was exported is
+Two of them: pictures to logits, token features and patches, and cuts of regions to tokens, types and margins. What was exported is
 checked to belong to the checkpoint; which regions there are is `inspection`, whatever the runtime.
 """
 
@@ -32,8 +32,10 @@ PRECISIONS: tuple[str, ...] = ("f32", "bf16")
 #: Files of an export. The second network also takes an aligned template; it is there when the expert has that branch.
 RECORD = "runtime.json"
 PLAIN, WITH_TEMPLATE, HEADS = "network", "network_with_template", "heads"
+#: What the first two answer, by name.
+MAPS = ("logits", "features", "patches")
 #: Counts up when inputs or outputs of the exported networks change; an export of another form is refused.
-FORM = 2
+FORM = 3
 #: The Triton models that hold the TensorRT plans.
 PLAN_MODEL, HEADS_PLAN_MODEL = "region_expert_network", "region_expert_heads"
 
@@ -45,6 +47,7 @@ class NetworkMaps(NamedTuple):
 
     logits: NDArray[np.float32]  # [B, S, S]
     features: NDArray[np.float32]  # [B, S/4, S/4, D]
+    patches: NDArray[np.float32]  # [B, h, w, C], see `model.Looked`
 
 
 class Network(Protocol):
@@ -69,7 +72,8 @@ class TorchNetwork:
     def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
         """See `Network`."""
         output = self._model.look(pictures, templates)
-        return NetworkMaps(output.logits.cpu().numpy(), output.features.permute(0, 2, 3, 1).cpu().numpy())
+        planes = (plane.permute(0, 2, 3, 1).cpu().numpy() for plane in (output.features, output.patches))
+        return NetworkMaps(output.logits.cpu().numpy(), *planes)
 
     def heads(self, cuts: Cuts) -> Answers:
         """See `Network`."""
@@ -100,7 +104,7 @@ class OnnxNetwork:
     def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
         """See `Network`."""
         name, feed = _feed(pictures, templates, self._sessions)
-        return NetworkMaps(*self._sessions[name].run(["logits", "features"], feed))
+        return NetworkMaps(*self._sessions[name].run(MAPS, feed))
 
     def heads(self, cuts: Cuts) -> Answers:
         """See `Network`."""
@@ -137,7 +141,7 @@ class OpenVinoNetwork:
     def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
         """See `Network`."""
         name, feed = _feed(pictures, templates, self._requests)
-        return NetworkMaps(*self._one_by_one(name, feed, ("logits", "features")))
+        return NetworkMaps(*self._one_by_one(name, feed, MAPS))
 
     def heads(self, cuts: Cuts) -> Answers:
         """See `Network`."""
@@ -166,7 +170,7 @@ class PlanNetwork:
         """See `Network`. Raises RuntimeError with Triton's words when that model fails."""
         if templates is not None:
             raise ValueError("the TensorRT plan takes no template")
-        return NetworkMaps(*self._asked(PLAN_MODEL, {"pictures": pictures}, ("logits", "features")))
+        return NetworkMaps(*self._asked(PLAN_MODEL, {"pictures": pictures}, MAPS))
 
     def heads(self, cuts: Cuts) -> Answers:
         """See `Network`; raises as the call does."""

@@ -7,6 +7,8 @@ run by our tests; the ONNX files that they start from are checked against torch 
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from iad_unify.catalog import APPEARANCE_ROWS, MAX_REGIONS, REGION_EXPERT
 from iad_unify.region_expert.decoder import STRIDE
 from iad_unify.region_expert.export import heads
@@ -46,7 +48,8 @@ max_batch_size: {most}
 input [ {{ name: "pictures" data_type: TYPE_UINT8 dims: [ {side}, {side}, 3 ] }} ]
 output [
   {{ name: "logits" data_type: TYPE_FP32 dims: [ {side}, {side} ] }},
-  {{ name: "features" data_type: TYPE_FP32 dims: [ {cells}, {cells}, {depth} ] }}
+  {{ name: "features" data_type: TYPE_FP32 dims: [ {cells}, {cells}, {depth} ] }},
+  {{ name: "patches" data_type: TYPE_FP32 dims: [ {grid}, {grid}, {channels} ] }}
 ]
 instance_group [ {{ kind: KIND_GPU count: 1 }} ]
 """
@@ -74,6 +77,7 @@ def write_steps(folder: Path, model: RegionExpert, record: Record) -> None:
         heads.TYPE_LOGITS: (len(config.answers),),
         heads.MARGINS: (4,),
     }
+    channels, grid = model.patches_of(np.zeros((1, config.size, config.size, 3), np.uint8)).shape[1:3]
     values = {
         "version": record.model_version,
         "plan": PLAN_MODEL,
@@ -81,6 +85,8 @@ def write_steps(folder: Path, model: RegionExpert, record: Record) -> None:
         "side": config.size,
         "cells": config.size // STRIDE,
         "depth": config.token_dim,
+        "grid": grid,
+        "channels": channels,
         "optimum": REGION_EXPERT.max_batch_size // 2,
         "most": REGION_EXPERT.max_batch_size,
         "heads_plan": HEADS_PLAN_MODEL,

@@ -112,11 +112,17 @@ def test_bf16_is_another_model_version(tmp_path: Path) -> None:
 
 def test_a_patch_that_does_not_divide_the_side_is_exported_too(tmp_path: Path, frames: NDArray[np.uint8]) -> None:
     backbone = {"model_type": "dinov2", "hidden_size": 24, "num_hidden_layers": 2, "num_attention_heads": 2}
-    folder = write(tmp_path, backbone=backbone | {"mlp_ratio": 2, "patch_size": 14, "image_size": 70})
+    folder = write(
+        tmp_path,
+        name="small",
+        backbone=backbone | {"mlp_ratio": 2, "patch_size": 14, "image_size": 70},
+        backbone_size=98,
+    )
     for runtime in (runtimes.ONNXRUNTIME, runtimes.OPENVINO):
         export.export(folder, runtime)
         network, _ = runtimes.open_network(folder, runtime)
         torch_network = runtimes.TorchNetwork(model.load(folder))
+        assert network(frames).patches.shape == (len(frames), 7, 7, 2 * 24)
         assert export.difference(torch_network, network, frames).within(export.TOLERANCES["f32"])
 
 
@@ -189,6 +195,7 @@ def test_the_steps_to_a_plan_are_written_down(checkpoint: Path, tmp_path: Path) 
     assert "--maxShapes=windows:16x64x64x7,pooled:16x2x64,shape:16x15\n" in script
     subprocess.run(["sh", "-n", str(tmp_path / "build-plan.sh")], check=True)
     assert f"dims: [ {SIDE}, {SIDE}, 3 ]" in configuration
+    assert f'name: "patches" data_type: TYPE_FP32 dims: [ {SIDE // 8}, {SIDE // 8}, {8 + 16} ]' in configuration
     for name in ("windows", "pooled", "shape", "rows", "type_logits", "margins"):
         assert f'name: "{name}" data_type: TYPE_FP32' in of_heads
     for text in (configuration, of_heads):
