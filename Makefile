@@ -49,9 +49,9 @@ $(BIN)/python: $(UV)
 	$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
 
 $(VENV)/.demo: pyproject.toml constraints.txt $(BIN)/python
-	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[models]'
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[models]'
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt $(BIN)/python
-	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[stack,models,openvino,export,dev]'
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[stack,models,openvino,export,dev]'
 	touch $@ $(VENV)/.demo
