@@ -2,47 +2,28 @@
 
     python tests/benchmarks/aupro.py
 
-anomalib is no dependency of ours: the first run makes an environment for it in build/anomalib (with uv, several
-gigabytes, because it brings torch), later runs use that. Prints the times, their ratio and both values; a plain
-reference in float64 that tries every threshold says which of the two is nearer.
+anomalib is no dependency of ours: the first run makes an environment for it (`peers.py`), later runs use that. Prints the
+times, their ratio and both values; a plain reference in float64 that tries every threshold says which of the two is nearer.
 """
 
 import os
-import shutil
 import subprocess
 import time
 from importlib.util import find_spec
-from pathlib import Path
 
 import numpy as np
+from peers import ROOT, peers_python
 
-ROOT = Path(__file__).resolve().parents[2]
-ENVIRONMENT = ROOT / "build" / "anomalib"
-ANOMALIB = "anomalib==2.7.0"
 MAPS, SIDE, LIMITS, REPEATS = 100, 256, (0.3, 0.05), 5
 
 
 def main() -> None:
     if find_spec("anomalib") is None:
-        python = environment()
+        python = peers_python()
         raise SystemExit(
             subprocess.call([str(python), __file__], env=os.environ | {"PYTHONPATH": str(ROOT / "models")})
         )
     compare()
-
-
-def environment() -> Path:
-    """The interpreter of the environment with anomalib, made if it is not there."""
-    python = ENVIRONMENT / "bin" / "python"
-    if not python.exists():
-        uv = next(
-            (str(path) for path in (ROOT / ".tools/bin/uv", shutil.which("uv")) if path and Path(path).exists()), ""
-        )
-        if not uv:
-            raise SystemExit("uv is not there; make .tools/bin/uv")
-        subprocess.run([uv, "venv", "--quiet", str(ENVIRONMENT)], check=True)
-        subprocess.run([uv, "pip", "install", "--quiet", "--python", str(python), ANOMALIB], check=True)
-    return python
 
 
 def drawn() -> tuple[np.ndarray, np.ndarray]:

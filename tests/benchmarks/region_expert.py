@@ -15,7 +15,6 @@ is what a camera waits for; processor time says how far another load on the mach
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -25,13 +24,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from peers import CACHE, ROOT, peers_python
 
-ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "tests" / "benchmarks" / "RESULTS.md"
 SIDE = 256
 #: Side of AnomalyDINO's input: 256 is no multiple of its patch of 14; it cuts the rest off.
 DINO_SIDE = 252
-PEERS = ("anomalib==2.7.0", "onnxscript", "openvino")
 #: Normal patches in a peer's memory; PatchCore's default of a tenth of all patches is usually many times more.
 BANK = 1000
 #: Runs of a contender at its turn, after one that warms the caches up again.
@@ -48,7 +46,7 @@ def main() -> None:
     sides = [[sys.executable, "ours"]]
     if not options.no_peers:
         try:
-            sides.append([str(peers_environment(options.cache)), "peers"])
+            sides.append([str(peers_python(options.cache)), "peers"])
         except (OSError, subprocess.CalledProcessError) as error:
             print(f"no peers: their environment cannot be made ({error})", file=sys.stderr)
     rows = measure([start(python, side, options) for python, side in sides], options.repeats)
@@ -63,7 +61,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=(__doc__ or "").splitlines()[0], formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--cache", type=Path, default=ROOT / "build" / "benchmarks", help="exports, peers' environment")
+    parser.add_argument("--cache", type=Path, default=CACHE, help="exports, peers' environment")
     parser.add_argument("--checkpoint", type=Path, default=ROOT / "models" / "weights" / "region_expert")
     parser.add_argument("--repeats", type=int, default=12, help=f"turns of every contender, {TURN} runs each")
     parser.add_argument("--threads", type=int, default=1)
@@ -182,34 +180,6 @@ def openvino_runs(module: Any, picture: Any, threads: int) -> dict[str, Run]:
         request = ov.Core().compile_model(converted, "CPU", settings).create_infer_request()
         runs[precision] = lambda _, request=request: request.infer([picture.numpy()])  # type: ignore[misc]
     return runs
-
-
-def peers_environment(cache: Path) -> Path:
-    """The interpreter of the environment with anomalib, made if it is not there. Raises OSError, CalledProcessError."""
-    place = cache / "anomalib"
-    python, done = place / "bin" / "python", place / "complete"
-    if not done.exists():
-        here = (ROOT / ".tools" / "bin" / "uv", shutil.which("uv"))
-        uv = next((str(path) for path in here if path and Path(path).exists()), None)
-        if uv is None:
-            raise FileNotFoundError("uv is not there: make .tools/bin/uv")
-        subprocess.run([uv, "venv", "--quiet", "--allow-existing", str(place)], check=True)
-        # the torch that ours runs in, so that it is not torch which is compared
-        torch = f"torch=={_version_of_ours('torch')}"
-        openvino = f"openvino=={_version_of_ours('openvino')}"
-        subprocess.run(
-            [uv, "pip", "install", "--quiet", "--python", str(python), torch, openvino, *PEERS], check=True, stdout=2
-        )
-        # conversion would report each model to its maker
-        subprocess.run([uv, "pip", "uninstall", "--quiet", "--python", str(python), "openvino-telemetry"], check=True)
-        done.touch()
-    return python
-
-
-def _version_of_ours(package: str) -> str:
-    from importlib.metadata import version
-
-    return version(package)
 
 
 # Taking turns
