@@ -20,7 +20,7 @@ _BackboneSize = Annotated[
 
 
 class Reference(StrEnum):
-    """What `--cold-start` measures alone."""
+    """What frames are compared with."""
 
     MEMORY = "memory"
     TEMPLATE = "template"
@@ -133,6 +133,12 @@ def evaluate(
             "picture's own template."
         ),
     ] = None,
+    fused_with: Annotated[
+        Reference | None,
+        typer.Option(
+            help="Measure the decoder's map fused with that of such a reference, as a calibrated camera has it."
+        ),
+    ] = None,
 ) -> None:
     """Measure segmentation and types of a checkpoint; prints and writes the figures with 95 % intervals."""
     import torch
@@ -152,11 +158,13 @@ def evaluate(
     _one_of("--thresholds", thresholds, *PARTS, "card")
     if square % SQUARE_STEP:
         raise typer.BadParameter(f"not a multiple of {SQUARE_STEP}", param_hint="--square")
-    if record and (square or cold_start):
+    if cold_start and fused_with:
+        raise typer.BadParameter("either alone or beside the decoder", param_hint="--fused-with")
+    if record and (square or cold_start or fused_with):
         raise typer.BadParameter("the card keeps the decoder's own figures, at its own square", param_hint="--record")
     order = measure.Order(
         checkpoint, data, out, groups, split, thresholds, pictures, resamples, record, plots, square,
-        ColdStart(cold_start) if cold_start else None, device,
+        ColdStart(cold_start) if cold_start else None, ColdStart(fused_with) if fused_with else None, device,
     )  # fmt: skip
     try:
         measure.evaluate(order, console)

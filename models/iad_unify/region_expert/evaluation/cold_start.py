@@ -1,6 +1,7 @@
-"""A reference alone as the detector: a memory of good pictures, or each sample's own template; no decoder, no training.
+"""A reference as the detector: a memory of good pictures, or each sample's own template; no training.
 
-It is what a camera has on its first day. No measured picture has a part in the reference or its scale, its template may.
+Alone it is what a camera has on its first day, fused with the decoder's map what it has later. No measured picture has a
+part in the reference or its scale, its template may.
 """
 
 from collections.abc import Callable, Sequence
@@ -60,7 +61,7 @@ def _by_memory(expert: RegionExpert, learnt: Sequence[Subject], square: int) -> 
         owners.append(numbers.setdefault(subject.group, len(numbers)))
     if len(numbers) < reference.LEAST_PICTURES:
         raise DataError(
-            "--cold-start",
+            "reference",
             f"good pictures of {len(numbers)} groups in the train part: too few to remember; --groups FILE names one",
         )
     kept = memory.build(expert, shown, "", owners=owners)
@@ -82,7 +83,7 @@ def _by_template(expert: RegionExpert, found: Subjects, square: int) -> Compare:
     if len(highest) < reference.LEAST_PICTURES:
         highest = _highest(expert, found.learnt or found.measured, square, good=False)
     if len(highest) < reference.LEAST_PICTURES:
-        raise DataError("--cold-start", f"{len(highest)} pictures with a template: too few for a scale")
+        raise DataError("reference", f"{len(highest)} pictures with a template: too few for a scale")
     centre, spread = reference.scale(np.array(highest))
 
     def compare(picture: Square, letterbox: Letterbox, case: Case) -> NDArray[np.float32]:
@@ -127,5 +128,5 @@ def _square(rgb: NDArray[np.uint8], side: int) -> tuple[Square, Letterbox]:
 
 def _template(case: Case) -> Path:
     if case.template is None:
-        raise DataError("--cold-start", "a picture without a template")
+        raise DataError("reference", "a picture without a template")
     return case.template

@@ -11,6 +11,7 @@ from iad_unify.region_expert.evaluation.cold_start import Compare
 from iad_unify.region_expert.evaluation.seen import Defect, Seen
 from iad_unify.region_expert.evaluation.subjects import Case, Subject
 from iad_unify.region_expert.inspection import Inspected, Level, describe, maps, regions
+from iad_unify.region_expert.memory import fuse
 from iad_unify.region_expert.model import RegionExpert
 from iad_unify.region_expert.proposals import resample, smooth
 from iad_unify.region_expert.squares import read_template
@@ -56,17 +57,21 @@ def look(
     proposal: float,
     square: int = 0,
     compare: Compare | None = None,
+    fused: bool = False,
 ) -> Seen:
     """Open and inspect a picture; regions are cut out at `proposal` and count as found from the score `decision` up.
 
     `square` is the side of the square that it is brought to, pixels; 0 is the expert's input. With `compare` the map is that
-    of a reference alone, and the expert only describes its regions. The map comes back in original pixels. Raises DataError
-    when a file cannot be read, ValueError for a square smaller than the expert's input.
+    of a reference, `fused` with the expert's own or alone; then the expert only describes its regions. The map comes back in
+    original pixels. Raises DataError when a file cannot be read, ValueError for a square smaller than the expert's input.
     """
     case = subject.open()
     frame, raw = show(expert, case, square)
     letterbox = frame.letterbox
-    plane = raw if compare is None else compare(frame.square, letterbox, case)
+    plane = raw
+    if compare is not None:
+        said = compare(frame.square, letterbox, case)
+        plane = fuse(raw, said) if fused else said
     smoothed = smooth(plane, letterbox, expert.config.smoothing_px)
     level = Level(proposal, 0.0, expert.config.merge_gap_px, _MOST_REGIONS, expert.config.grow_share)
     found = regions(expert, smoothed, frame, level)

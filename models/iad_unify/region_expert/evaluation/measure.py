@@ -49,6 +49,7 @@ class Order:
     plots: Path | None = None
     square: int = 0  # side of the square that pictures are brought to, pixels; 0 is the expert's input
     cold_start: ColdStart | None = None  # a reference alone, without the decoder
+    fused_with: ColdStart | None = None  # a reference beside the decoder, as a calibrated camera has it
     device: str = "cpu"  # or "auto", a GPU where there is one
 
 
@@ -62,6 +63,8 @@ def evaluate(order: Order, console: Console) -> dict[str, Any]:
     expert = model.load(order.checkpoint)
     if expert.config.silent and not order.cold_start:
         raise CheckpointError(order.checkpoint, "measure it with --cold-start memory or template", "it only compares")
+    if order.fused_with is ColdStart.TEMPLATE and expert.config.template:
+        raise CheckpointError(order.checkpoint, "leave --fused-with out", "it takes templates itself")
     square = order.square or expert.config.size
     tiling.tiles(square, expert.config.size)  # refuses before any picture is read
     if order.device == "auto" and torch.cuda.is_available():
@@ -69,9 +72,12 @@ def evaluate(order: Order, console: Console) -> dict[str, Any]:
     card = read_card(order.checkpoint)
     at = cold_start.LEVELS if order.cold_start else levels.of_card(card, order.checkpoint)
     found = _subjects(order)
-    compare = cold_start.prepare(order.cold_start, expert, found, square) if order.cold_start else None
+    kind = order.cold_start or order.fused_with
+    compare = cold_start.prepare(kind, expert, found, square) if kind else None
     # proposed from the threshold that a card has for it, before any is chosen
-    look_at = partial(look, with_cuts(expert), proposal=at.pixel, square=square, compare=compare)
+    look_at = partial(
+        look, with_cuts(expert), proposal=at.pixel, square=square, compare=compare, fused=order.fused_with is not None
+    )
     if found.chosen_on:
         held = _look_all(look_at, found.chosen_on, at, "choosing thresholds", console)
         at = levels.choose(held, at, f"the {order.thresholds} part")
@@ -120,6 +126,7 @@ def _described(
         "resampled_by": resampling.unit,
         "resamples": order.resamples,
         "cold_start": order.cold_start,
+        "fused_with": order.fused_with,
         "image_score": "maximum of the smoothed map",
         "threshold_source": at.source,
         "decision_threshold": at.decision,
@@ -147,6 +154,7 @@ def _command(order: Order) -> str:
     command += f" --data {order.data if drawn else Path(order.data).name} --out report.json"
     command += f" --square {order.square}" if order.square else ""
     command += f" --cold-start {order.cold_start}" if order.cold_start else ""
+    command += f" --fused-with {order.fused_with}" if order.fused_with else ""
     command += f" --resamples {order.resamples}" if order.resamples != RESAMPLES else ""
     if drawn:
         return f"{command} --pictures {order.pictures}"

@@ -1,6 +1,7 @@
 """`evaluate segmentation` from a data set on the disk to its report, with an untrained expert."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from tests.checkpoints import write_expert
 
 from iad_unify.checkpoint import read_card
 from iad_unify.region_expert import commands
+from iad_unify.region_expert import model as expert_model
 
 HEADLINE = {"image_auroc", "pixel_auroc", "pixel_ap", "f1_max", "aupro_30", "aupro_05", "iou"}
 
@@ -46,7 +48,7 @@ def boards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _evaluate(checkpoint: Path, data: Path | str, out: Path, **options: Any) -> dict[str, Any]:
     usual: dict[str, Any] = {
         "groups": None, "split": "test", "thresholds": "validation", "pictures": 4, "resamples": 20, "threads": 1,
-        "record": False, "plots": None, "square": 0, "cold_start": None,
+        "record": False, "plots": None, "square": 0, "cold_start": None, "fused_with": None,
     }  # fmt: skip
     commands.evaluate(checkpoint=checkpoint, data=str(data), out=out, **usual | options)
 
@@ -125,6 +127,8 @@ def test_a_larger_square_is_measured_in_tiles_and_told(checkpoint: Path, tile_fo
         ({"square": 224}, "smaller than the expert's input of 256"),
         ({"square": 320, "record": True}, "the card keeps the decoder's own figures"),
         ({"cold_start": "memory", "record": True}, "the card keeps the decoder's own figures"),
+        ({"fused_with": "memory", "record": True}, "the card keeps the decoder's own figures"),
+        ({"fused_with": "memory", "cold_start": "memory"}, "either alone or beside the decoder"),
     ],
 )
 def test_a_square_that_cannot_be_measured_is_refused_at_once(
@@ -145,7 +149,7 @@ def test_a_template_alone_finds_the_boards_defects_that_the_untrained_decoder_do
     assert alone["pixel_ap"] > 0.8 > decoder["pixel_ap"]
 
 
-def test_a_memory_alone_learns_from_the_good_pictures_of_the_train_part(
+def test_a_memory_learns_from_the_good_pictures_of_the_train_part_alone_or_beside_the_decoder(
     checkpoint: Path, tile_folder: Path, tmp_path: Path
 ) -> None:
     split = tmp_path / "groups.json"
@@ -155,6 +159,23 @@ def test_a_memory_alone_learns_from_the_good_pictures_of_the_train_part(
     assert alone["threshold_source"] == "the validation part"
     assert alone["pixel_auroc"] > 0.95
     assert alone["image_auroc"] > 0.95
+    decoder = _evaluate(checkpoint, tile_folder, tmp_path / "decoder.json", groups=split)
+    fused = _evaluate(checkpoint, tile_folder, tmp_path / "fused.json", groups=split, fused_with="memory")
+    assert (fused["cold_start"], fused["fused_with"]) == (None, "memory")
+    assert "--fused-with memory" in fused["command"]
+    assert fused["pixel_auroc"] > 0.95
+    assert len({one["pixel_ap"] for one in (alone, decoder, fused)}) == 3
+
+
+def test_an_expert_that_takes_templates_itself_is_not_fused_with_them(
+    boards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = write_expert(tmp_path / "comparing")
+    config = replace(expert_model.load(place).config, template=True)
+    expert_model.save(expert_model.RegionExpert(config), place, config)
+    with pytest.raises(typer.Exit):
+        _evaluate(place, boards, tmp_path / "report.json", fused_with="template")
+    assert "it takes templates itself" in " ".join(capsys.readouterr().out.split())
 
 
 @pytest.mark.parametrize(
