@@ -38,6 +38,16 @@ def test_a_severed_track_is_split_and_a_bitten_one_is_not(width: int) -> None:
     assert severed[BALANCE] == bitten[BALANCE] == 1
 
 
+def test_a_cut_that_stops_a_pixel_short_of_the_edge_severs_and_one_that_stops_farther_does_not() -> None:
+    almost = changed(12, 220, slice(31, 42))
+    assert almost[DARK + SPLIT] > 0.5
+    assert almost[JOINED] > 0
+    assert not changed(12, 220, slice(33, 42))[:BALANCE].any()
+    nearly_a_bridge = changed(12, 30, slice(42, 53))
+    assert nearly_a_bridge[DARK + JOINED] > 0.5
+    assert not changed(12, 30, slice(42, 51))[:BALANCE].any()
+
+
 @pytest.mark.parametrize("width", [4, 12, 24])
 def test_a_bridge_joins_and_a_spur_does_not(width: int) -> None:
     bridge = changed(width, 30, slice(42, 54))
@@ -50,7 +60,7 @@ def test_a_bridge_joins_and_a_spur_does_not(width: int) -> None:
 
 def test_a_hole_and_a_speck_of_copper_appear() -> None:
     hole = changed(24, 220, slice(28, 34))
-    assert hole[APPEARED] == pytest.approx(0.22 * np.log1p(36), rel=1e-5)
+    assert hole[APPEARED] == pytest.approx(0.22 * np.log1p(8 * 8), rel=1e-5)  # 6 by 6, and a pixel farther
     assert not np.delete(hole, [APPEARED, BALANCE]).any()
     speck = changed(12, 30, slice(45, 51))
     assert speck[DARK + APPEARED] == hole[APPEARED]
