@@ -93,6 +93,7 @@ class DetailBranch(nn.Module):
     """[B, 3, S, S] to four maps at strides 4, 8, 16, 32; every pixel of a 4x4 block is a channel of its own.
 
     What differs from a golden template is added to the finest map, so that every later layer works with and without one.
+    Three steps: `stem`, `changed`, `descend`; who compares pictures needs the maps without what a template adds.
     """
 
     def __init__(self, widths: Sequence[int], template: bool = False) -> None:
@@ -113,19 +114,13 @@ class DetailBranch(nn.Module):
             stages.append(nn.Sequential(conv(inputs, outputs, stride=2), Residual(outputs)))
         self.stages = nn.ModuleList(stages)
 
-    def forward(
-        self, picture: Tensor, template: Tensor | None = None, has_template: Tensor | None = None
-    ) -> list[Tensor]:
-        """The four maps, finest first; a template [B, 3, S, S] lies aligned with the picture.
-
-        Where `has_template` [B] is 0, the template is as if it were not there.
-        """
-        return self.descend(self.changed(self.stem(picture), picture, template, has_template))
-
     def changed(
         self, finest: Tensor, picture: Tensor, template: Tensor | None, has_template: Tensor | None = None
     ) -> Tensor:
-        """The finest map with what a template adds to it; itself without one, or without a branch for it."""
+        """The finest map with what an aligned template [B, 3, S, S] adds to it; itself without one, or a branch for it.
+
+        Where `has_template` [B] is 0, the template is as if it were not there.
+        """
         if template is None or self.difference is None or self.template_stem is None:
             return finest
         change = self.template_stem(self.difference(picture, template))

@@ -172,8 +172,8 @@ class RegionExpert(nn.Module):
             regions = torch.from_numpy(np.stack(masks)).to(features)
             content = torch.from_numpy(frame.letterbox.content()).to(features).expand_as(regions)
             owner = torch.zeros(len(masks), dtype=torch.int64, device=features.device)
-            template = None if frame.template is None else _batch_of_one(frame.template, features.device)
-            scene = Scene(_batch_of_one(frame.square, features.device), features, template)
+            template = None if frame.template is None else self._there(frame.template)[None]
+            scene = Scene(self._there(frame.square)[None], features, template)
             rows, logits, margins = self.describe(scene, regions, owner, content)
             if margins is None:
                 margins = logits.new_zeros((len(masks), 4))
@@ -202,10 +202,6 @@ class RegionExpert(nn.Module):
         if scene.has_template is not None:
             template = torch.where(scene.has_template[:, None, None, None] > 0, template, picture)
         return torch.cat([picture, template, picture - template], dim=1)
-
-
-def _batch_of_one(square: NDArray[np.uint8], device: torch.device) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(square))[None].to(device)
 
 
 def create(config: ExpertConfig, source: str | None = None) -> RegionExpert:
