@@ -51,18 +51,22 @@ def maps(
     return output.logits.sigmoid().cpu().numpy(), output.features
 
 
-def _looked(model: RegionExpert, pictures: NDArray[np.uint8], templates: Templates) -> Looked:
+def _looked(model: RegionExpert, pictures: NDArray[np.uint8], templates: Templates, *, patches: bool = False) -> Looked:
     """Pictures with a template and pictures without are two batches."""
     given = {} if templates is None else {row: one for row, one in enumerate(templates) if one is not None}
     if not given:
-        return tiling.look(model, pictures)
+        return tiling.look(model, pictures, patches=patches)
     shown = np.stack(list(given.values()))
     if len(given) == len(pictures):
-        return tiling.look(model, pictures, shown)
+        return tiling.look(model, pictures, shown, patches=patches)
     alone = [row for row in range(len(pictures)) if row not in given]
-    parts = tiling.look(model, pictures[list(given)], shown), tiling.look(model, pictures[alone])
+    parts = (
+        tiling.look(model, pictures[list(given)], shown, patches=patches),
+        tiling.look(model, pictures[alone], patches=patches),
+    )
     order = torch.tensor([*given, *alone]).argsort()
-    return Looked(*(torch.cat(planes)[order.to(planes[0].device)] for planes in zip(*parts, strict=True)))
+    kinds = [[plane for plane in planes if plane is not None] for planes in zip(*parts, strict=True)]
+    return Looked(*(torch.cat(planes)[order.to(planes[0].device)] for planes in kinds if planes))
 
 
 def inspect(
@@ -80,9 +84,11 @@ def inspect(
     `templates` as in `maps`; at most `limit` regions are proposed in a frame. What `compare` makes of the patches is fused
     with the frame's own map before anything else.
     """
-    looked = _looked(model, pictures, templates)
+    looked = _looked(model, pictures, templates, patches=compare is not None)
     raw, features = looked.logits.sigmoid().cpu().numpy(), looked.features
-    reference_maps = [None] * len(raw) if compare is None else compare(looked.patches)
+    reference_maps: Sequence[NDArray[np.float32] | None] = [None] * len(raw)
+    if compare is not None and looked.patches is not None:
+        reference_maps = compare(looked.patches)
     found = []
     for index, letterbox in enumerate(letterboxes):
         compared = reference_maps[index]

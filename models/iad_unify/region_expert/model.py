@@ -38,7 +38,7 @@ class ExpertOutput(NamedTuple):
 
 
 class Looked(NamedTuple):
-    """What one look at pictures gives: `ExpertOutput`, and the patches [B, C, h, w] by which they are compared.
+    """What one look at pictures gives: `ExpertOutput`, and if asked for the patches [B, C, h, w] by which they are compared.
 
     Patches are of the picture alone, whatever template it came with. Of squares that are looked at in T tiles they are
     [B, T, C, h, w], see `tiling.look`.
@@ -46,7 +46,7 @@ class Looked(NamedTuple):
 
     logits: Tensor
     features: Tensor
-    patches: Tensor
+    patches: Tensor | None = None
 
 
 class _Maps(NamedTuple):
@@ -135,10 +135,13 @@ class RegionExpert(nn.Module):
         """uint8 [B, S, S, 3] as the layers take it: float32 [B, 3, S, S], channels last in memory."""
         return (pictures.permute(0, 3, 1, 2).float() - self.mean) / self.std
 
-    def look(self, pictures: NDArray[np.uint8], templates: NDArray[np.uint8] | None = None) -> Looked:
-        """`with_patches` of arrays on the model's device, without gradients."""
+    def look(
+        self, pictures: NDArray[np.uint8], templates: NDArray[np.uint8] | None = None, *, patches: bool = False
+    ) -> Looked:
+        """`forward` or `with_patches` of arrays on the model's device, without gradients."""
         with torch.inference_mode():
-            return self.with_patches(self._there(pictures), None if templates is None else self._there(templates))
+            squares = self._there(pictures), None if templates is None else self._there(templates)
+            return self.with_patches(*squares) if patches else Looked(*self(*squares))
 
     def patches_of(self, pictures: NDArray[np.uint8]) -> Tensor:
         """The patches alone, as of `look`, without what only the decoder needs."""

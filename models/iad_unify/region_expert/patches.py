@@ -6,7 +6,7 @@ It knows no model and no tiles, and nothing of what a patch is compared with.
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor, cat, channels_last
+from torch import Tensor, arange, cat
 from torch.nn import functional
 
 from iad_unify.geometry import Letterbox
@@ -15,15 +15,24 @@ from iad_unify.geometry import Letterbox
 def of_detail(finest: Tensor, next_finest: Tensor) -> Tensor:
     """Patches [B, C, S/8, S/8] out of the two finest maps of the detail branch, for an expert whose backbone is a toy.
 
-    Lengths are kept: a strong answer of a filter is what a defect looks like, and it would be lost on unit vectors.
+    A patch is the mean of the cells' means over three by three. Lengths are kept: a strong answer of a filter is what a defect
+    looks like, and it would be lost on unit vectors.
     """
-    chosen = []
+    cells = next_finest.shape[-1]
+    planes = []
     for plane in (finest, next_finest):
-        beside = plane.contiguous(memory_format=channels_last)  # torch pools it in an eighth of the time
-        smooth = functional.avg_pool2d(beside, 3, 1, 1, count_include_pad=False)
-        step = smooth.shape[-1] // next_finest.shape[-1]
-        chosen.append(functional.avg_pool2d(smooth, step) if step > 1 else smooth)
-    return cat(chosen, dim=1)
+        mean = averaging(plane.shape[-1], cells).to(plane)
+        # two products and not two poolings: less time in every runtime, and in bf16 where that is asked for
+        across = mean @ plane.permute(0, 2, 3, 1)  # [B, h, cells, C]
+        planes.append((mean @ across.flatten(2)).unflatten(2, (cells, -1)))
+    return cat(planes, dim=3).permute(0, 3, 1, 2)
+
+
+def averaging(size: int, cells: int) -> Tensor:
+    """[cells, size]: the mean of three neighbours, two at the ends, and then of the size / cells that a cell has."""
+    line = arange(size)
+    near = ((line[:, None] - line).abs() <= 1).float()
+    return (near / near.sum(dim=1, keepdim=True)).view(cells, size // cells, size).mean(dim=1)
 
 
 def of_backbone(features: Tensor, layers: int) -> Tensor:

@@ -57,7 +57,7 @@ def tiles(whole: int, side: int) -> list[Tile]:
     return [Tile(y, x) for y in starts for x in starts]
 
 
-def look(model: RegionExpert, pictures: Planes, templates: Planes | None = None) -> Looked:
+def look(model: RegionExpert, pictures: Planes, templates: Planes | None = None, *, patches: bool = False) -> Looked:
     """`RegionExpert.look` of squares [B, W, W, 3] that are as large as the expert's input or larger.
 
     Maps come back for the whole squares: logits [B, W, W], features [B, D, W/4, W/4]; patches tile by tile as they are:
@@ -66,16 +66,18 @@ def look(model: RegionExpert, pictures: Planes, templates: Planes | None = None)
     whole, side = pictures.shape[1], model.config.size
     places = tiles(whole, side)
     if len(places) == 1:
-        once = model.look(pictures, templates)
-        return once._replace(patches=once.patches[:, None])
-    patches: list[Tensor] = []
+        once = model.look(pictures, templates, patches=patches)
+        return once if once.patches is None else once._replace(patches=once.patches[:, None])
+    grids: list[Tensor] = []
     logits, features = Canvas(len(pictures), whole, side), Canvas(len(pictures), whole, side)
     for some in batches(len(pictures), places):
-        output = model.look(cut(pictures, some, side), None if templates is None else cut(templates, some, side))
+        beside = None if templates is None else cut(templates, some, side)
+        output = model.look(cut(pictures, some, side), beside, patches=patches)
         logits.add(some, output.logits)
         features.add(some, output.features)
-        patches.append(output.patches)
-    return Looked(logits.blended(), features.blended(), torch.cat(patches).unflatten(0, (len(pictures), -1)))
+        grids += [] if output.patches is None else [output.patches]
+    tiled = torch.cat(grids).unflatten(0, (len(pictures), -1)) if grids else None
+    return Looked(logits.blended(), features.blended(), tiled)
 
 
 def patches_of(model: RegionExpert, pictures: Planes) -> Tensor:

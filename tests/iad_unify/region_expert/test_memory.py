@@ -165,10 +165,13 @@ def test_a_look_gives_the_patches_of_the_picture_alone_whatever_template_it_came
     model = RegionExpert(config).eval()
     square, template = _square(0)[0][None], _square(1)[0][None]
     expected = model.patches_of(square)
-    plain, beside = model.look(square), model.look(square, template)
+    plain, beside = model.look(square, patches=True), model.look(square, template, patches=True)
     assert not torch.allclose(plain.logits, beside.logits)
     for looked in (plain, beside):
         torch.testing.assert_close(looked.patches, expected, atol=1e-5, rtol=1e-5)
+    unasked = model.look(square, template)
+    assert unasked.patches is None
+    torch.testing.assert_close(unasked.logits, beside.logits)
 
 
 def test_chosen_rows_cover_every_cluster() -> None:

@@ -76,7 +76,8 @@ def test_maps_that_agree_are_put_together_unchanged(scale: int) -> None:
 
 def test_a_batch_of_tiled_squares_is_what_each_is_alone(small: model.RegionExpert) -> None:
     squares = pictures(3, 160)
-    together = tiling.look(small, squares)
+    together = tiling.look(small, squares, patches=True)
+    assert together.patches is not None
     assert together.logits.shape == (3, 160, 160)
     assert together.features.shape == (3, SMALL.token_dim, 40, 40)
     assert together.patches.shape[:2] == (3, len(tiling.tiles(160, 64)))

@@ -21,15 +21,17 @@ class Delegating(RegionExpert):
         self.config, self.mean, self.std = model.config, model.mean, model.std
         self.network = network
 
-    def look(self, pictures: NDArray[np.uint8], templates: NDArray[np.uint8] | None = None) -> Looked:
+    def look(
+        self, pictures: NDArray[np.uint8], templates: NDArray[np.uint8] | None = None, *, patches: bool = False
+    ) -> Looked:
         """As of `RegionExpert`."""
-        logits, *planes = self.network(pictures, templates if self.config.template else None)
-        features, patches = (torch.from_numpy(plane).permute(0, 3, 1, 2) for plane in planes)
-        return Looked(torch.from_numpy(logits), features, patches)
+        found = self.network(pictures, templates if self.config.template else None, patches=patches)
+        grids = None if found.patches is None else _channels_first(found.patches)
+        return Looked(torch.from_numpy(found.logits), _channels_first(found.features), grids)
 
     def patches_of(self, pictures: NDArray[np.uint8]) -> Tensor:
         """As of `RegionExpert`, at the cost of a whole look."""
-        return self.look(pictures).patches
+        return _channels_first(self.network(pictures, patches=True).given_patches())
 
     def describe_frame(self, frame: Frame, masks: Sequence[NDArray[np.bool_]]) -> Described:
         """As of `RegionExpert`; none of the masks is empty."""
@@ -37,6 +39,10 @@ class Delegating(RegionExpert):
         if margins is None:
             margins = np.zeros((len(masks), 4), np.float32)
         return Described(rows.astype(np.float16), logits, margins)
+
+
+def _channels_first(plane: NDArray[np.float32]) -> Tensor:
+    return torch.from_numpy(plane).permute(0, 3, 1, 2)
 
 
 def with_cuts(model: RegionExpert) -> RegionExpert:

@@ -177,17 +177,17 @@ class _Exportable(nn.Module):
         self.module = module
 
     def forward(self, pictures: Tensor, templates: Tensor | None = None) -> tuple[Tensor, ...]:
-        output = self.module.with_patches(pictures, templates)
+        logits, *planes = self.module.with_patches(pictures, templates)
         # as the last convolution leaves them, and as regions are pooled from them: a cell's features side by side
-        return output.logits, *(plane.permute(0, 2, 3, 1) for plane in (output.features, output.patches))
+        return logits, *(plane.permute(0, 2, 3, 1) for plane in planes if plane is not None)
 
 
 def difference(reference: Network, other: Network, pictures: Planes, templates: Planes | None = None) -> Difference:
     """The largest differences between two networks over pictures [B, S, S, 3]."""
-    ours, theirs = reference(pictures, templates), other(pictures, templates)
+    ours, theirs = (one(pictures, templates, patches=True) for one in (reference, other))
     probability = np.abs(_sigmoid(ours.logits) - _sigmoid(theirs.logits)).max()
-    planes = zip(ours[1:], theirs[1:], strict=True)
-    return Difference(float(probability), max(_share(one, other) for one, other in planes))
+    of_patches = _share(ours.given_patches(), theirs.given_patches())
+    return Difference(float(probability), max(_share(ours.features, theirs.features), of_patches))
 
 
 def head_difference(reference: Network, other: Network, cuts: Cuts) -> float:

@@ -33,7 +33,8 @@ PRECISIONS: tuple[str, ...] = ("f32", "bf16")
 RECORD = "runtime.json"
 PLAIN, WITH_TEMPLATE, HEADS = "network", "network_with_template", "heads"
 #: What the first two answer, by name.
-MAPS = ("logits", "features", "patches")
+PATCHES = "patches"
+MAPS = ("logits", "features", PATCHES)
 #: Counts up when inputs or outputs of the exported networks change; an export of another form is refused.
 FORM = 3
 #: The Triton models that hold the TensorRT plans.
@@ -47,13 +48,18 @@ class NetworkMaps(NamedTuple):
 
     logits: NDArray[np.float32]  # [B, S, S]
     features: NDArray[np.float32]  # [B, S/4, S/4, D]
-    patches: NDArray[np.float32]  # [B, h, w, C], see `model.Looked`
+    patches: NDArray[np.float32] | None = None  # [B, h, w, C] if asked for, see `model.Looked`
+
+    def given_patches(self) -> NDArray[np.float32]:
+        """The patches that were asked for."""
+        assert self.patches is not None
+        return self.patches
 
 
 class Network(Protocol):
     """The networks of one checkpoint in one runtime. One instance per thread; pictures do not influence each other."""
 
-    def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
+    def __call__(self, pictures: Planes, templates: Planes | None = None, *, patches: bool = False) -> NetworkMaps:
         """Maps of uint8 pictures [B, S, S, 3], each with its aligned template of the same shape or none with one."""
 
     def heads(self, cuts: Cuts) -> Answers:
@@ -69,10 +75,10 @@ class TorchNetwork:
     def __init__(self, model: RegionExpert) -> None:
         self._model, self._heads = model, ExportableHeads(model).double().eval()
 
-    def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
+    def __call__(self, pictures: Planes, templates: Planes | None = None, *, patches: bool = False) -> NetworkMaps:
         """See `Network`."""
-        output = self._model.look(pictures, templates)
-        planes = (plane.permute(0, 2, 3, 1).cpu().numpy() for plane in (output.features, output.patches))
+        output = self._model.look(pictures, templates, patches=patches)
+        planes = (plane.permute(0, 2, 3, 1).cpu().numpy() for plane in output[1:] if plane is not None)
         return NetworkMaps(output.logits.cpu().numpy(), *planes)
 
     def heads(self, cuts: Cuts) -> Answers:
@@ -101,10 +107,10 @@ class OnnxNetwork:
         """Whether there is a network for pictures with templates."""
         return WITH_TEMPLATE in self._sessions
 
-    def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
+    def __call__(self, pictures: Planes, templates: Planes | None = None, *, patches: bool = False) -> NetworkMaps:
         """See `Network`."""
         name, feed = _feed(pictures, templates, self._sessions)
-        return NetworkMaps(*self._sessions[name].run(MAPS, feed))
+        return NetworkMaps(*self._sessions[name].run(MAPS if patches else MAPS[:2], feed))
 
     def heads(self, cuts: Cuts) -> Answers:
         """See `Network`."""
@@ -115,49 +121,60 @@ class OpenVinoNetwork:
     """OpenVINO on the CPU, compiled for one picture and one region: a fixed shape runs a quarter faster than an open one.
 
     On a CPU a batch gains nothing over its members one by one. With precision bf16 a processor without bf16
-    instructions computes in f32.
+    instructions computes in f32. Everything that a network was compiled to answer is computed, whether it is fetched or not,
+    so it is compiled once more when patches are asked for.
     """
 
     def __init__(self, folder: Path, threads: int = 1, precision: str = "f32") -> None:
         ov: Any = import_module("openvino")
-        core = ov.Core()
-        settings = {
+        self._core = ov.Core()
+        self._settings = {
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": precision,
         }
-        self._requests: dict[str, Any] = {}
-        for name in _networks(folder, ".xml"):
-            network = core.read_model(folder / f"{name}.xml")
-            network.reshape({port.any_name: [1, *list(port.partial_shape)[1:]] for port in network.inputs})
-            self._requests[name] = core.compile_model(network, "CPU", settings).create_infer_request()
+        self._folder = folder
+        self._requests: dict[str, Any] = {name: self._compiled(name) for name in _networks(folder, ".xml")}
+        self._with_patches: dict[str, Any] = {}  # compiled when they are asked for first
+
+    def _compiled(self, name: str, *, patches: bool = False) -> Any:
+        network = self._core.read_model(self._folder / f"{name}.xml")
+        network.reshape({port.any_name: [1, *list(port.partial_shape)[1:]] for port in network.inputs})
+        if not patches:
+            for result in [one for one in network.get_results() if PATCHES in one.input_value(0).get_names()]:
+                network.remove_result(result)
+        return self._core.compile_model(network, "CPU", self._settings).create_infer_request()
 
     @property
     def takes_templates(self) -> bool:
         """Whether there is a network for pictures with templates."""
         return WITH_TEMPLATE in self._requests
 
-    def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
+    def __call__(self, pictures: Planes, templates: Planes | None = None, *, patches: bool = False) -> NetworkMaps:
         """See `Network`."""
         name, feed = _feed(pictures, templates, self._requests)
-        return NetworkMaps(*self._one_by_one(name, feed, MAPS))
+        if not patches:
+            return NetworkMaps(*_one_by_one(self._requests[name], feed, MAPS[:2]))
+        if name not in self._with_patches:
+            self._with_patches[name] = self._compiled(name, patches=True)
+        return NetworkMaps(*_one_by_one(self._with_patches[name], feed, MAPS))
 
     def heads(self, cuts: Cuts) -> Answers:
         """See `Network`."""
-        names = [port.any_name for port in self._requests[HEADS].model_outputs]
-        return Answers(*self._one_by_one(HEADS, cuts._asdict(), names))
+        request = self._requests[HEADS]
+        return Answers(*_one_by_one(request, cuts._asdict(), [port.any_name for port in request.model_outputs]))
 
-    def _one_by_one(
-        self, name: str, feed: Mapping[str, NDArray[Any]], wanted: Sequence[str]
-    ) -> list[NDArray[np.float32]]:
-        request, found = self._requests[name], []
-        for row in range(len(next(iter(feed.values())))):
-            one = {key: planes[row : row + 1] for key, planes in feed.items()}
-            answer = request.infer(one, share_inputs=True, share_outputs=True)
-            # views of the request's memory, which the next one overwrites
-            found.append([answer[key].copy() for key in wanted])
-        return found[0] if len(found) == 1 else [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+def _one_by_one(request: Any, feed: Mapping[str, NDArray[Any]], wanted: Sequence[str]) -> list[NDArray[np.float32]]:
+    """What an OpenVINO request answers by those names, for each member of the batch."""
+    found = []
+    for row in range(len(next(iter(feed.values())))):
+        one = {key: planes[row : row + 1] for key, planes in feed.items()}
+        answer = request.infer(one, share_inputs=True, share_outputs=True)
+        # views of the request's memory, which the next one overwrites
+        found.append([answer[key].copy() for key in wanted])
+    return found[0] if len(found) == 1 else [np.concatenate(parts) for parts in zip(*found, strict=True)]
 
 
 class PlanNetwork:
@@ -166,11 +183,11 @@ class PlanNetwork:
     def __init__(self, backend: Any, answers: Sequence[str]) -> None:
         self._backend, self._answers = backend, answers
 
-    def __call__(self, pictures: Planes, templates: Planes | None = None) -> NetworkMaps:
+    def __call__(self, pictures: Planes, templates: Planes | None = None, *, patches: bool = False) -> NetworkMaps:
         """See `Network`. Raises RuntimeError with Triton's words when that model fails."""
         if templates is not None:
             raise ValueError("the TensorRT plan takes no template")
-        return NetworkMaps(*self._asked(PLAN_MODEL, {"pictures": pictures}, MAPS))
+        return NetworkMaps(*self._asked(PLAN_MODEL, {"pictures": pictures}, MAPS if patches else MAPS[:2]))
 
     def heads(self, cuts: Cuts) -> Answers:
         """See `Network`; raises as the call does."""

@@ -83,7 +83,7 @@ def test_with_cuts_the_maps_and_regions_are_those_of_the_model() -> None:
     expert = RegionExpert(ExpertConfig(widths=(8, 16, 16, 16), token_dim=16, template=True)).eval()
     quick = with_cuts(expert)
     squares = np.random.default_rng(3).integers(0, 256, (2, SIDE, SIDE, 3), dtype=np.uint8)
-    ours, theirs = (one.look(squares[:1], squares[1:]) for one in (expert, quick))
+    ours, theirs = (one.look(squares[:1], squares[1:], patches=True) for one in (expert, quick))
     for found_plane, plane in zip(theirs, ours, strict=True):
         torch.testing.assert_close(found_plane, plane)
     shown = Frame(squares[0], Letterbox.fit(SIDE, SIDE, SIDE), ours.features, squares[1])

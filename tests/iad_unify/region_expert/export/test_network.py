@@ -122,7 +122,8 @@ def test_a_patch_that_does_not_divide_the_side_is_exported_too(tmp_path: Path, f
         export.export(folder, runtime)
         network, _ = runtimes.open_network(folder, runtime)
         torch_network = runtimes.TorchNetwork(model.load(folder))
-        assert network(frames).patches.shape == (len(frames), 7, 7, 2 * 24)
+        assert network(frames, patches=True).given_patches().shape == (len(frames), 7, 7, 2 * 24)
+        assert network(frames).patches is None
         assert export.difference(torch_network, network, frames).within(export.TOLERANCES["f32"])
 
 
@@ -243,7 +244,7 @@ class FakeRequest:
     def exec(self) -> "FakeRequest":
         feed = {tensor.name: tensor.values for tensor in self.inputs}
         network = self.triton.network
-        found = network(feed["pictures"]) if "pictures" in feed else network.heads(heads.Cuts(**feed))
+        found = network(feed["pictures"], patches=True) if "pictures" in feed else network.heads(heads.Cuts(**feed))
         self.outputs = {name: FakeTriton.Tensor(name, found._asdict()[name]) for name in self.names}
         return self
 
