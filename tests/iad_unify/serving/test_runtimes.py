@@ -74,14 +74,20 @@ def test_an_export_may_lie_elsewhere(checkpoint: Path, tmp_path: Path) -> None:
     assert service.model_version == record.served_version == f"{model_version(checkpoint)}+bf16"
 
 
-def test_auto_takes_the_export_that_is_there_and_else_torch(tmp_path: Path) -> None:
+def test_auto_takes_the_export_that_is_there_and_else_torch_and_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     shipped = resources.weights("region_expert")
     assert RegionExpertService(shipped, runtime=runtimes.AUTO).runtime == runtimes.ONNXRUNTIME
     bare = write_expert(tmp_path / "bare")
     assert RegionExpertService(bare, runtime=runtimes.AUTO).runtime == runtimes.TORCH
+    assert not caplog.messages  # none is there
     # an export of another model, as after a training into the same folder
     shutil.copytree(shipped / "runtime", bare / "runtime")
     assert RegionExpertService(bare, runtime=runtimes.AUTO).runtime == runtimes.TORCH
+    (said,) = caplog.messages
+    assert "frames take longer" in said
+    assert "run `iad-unify export --checkpoint" in said
 
 
 def test_auto_takes_no_export_whose_thresholds_are_others(checkpoint: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ checked to belong to the checkpoint; which regions there are is `inspection`, wh
 """
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import import_module
@@ -20,6 +21,8 @@ from iad_unify.checkpoint import CheckpointError, model_version
 from iad_unify.region_expert.export.cutting import Cuts
 from iad_unify.region_expert.export.heads import Answers, ExportableHeads
 from iad_unify.region_expert.model import RegionExpert
+
+log = logging.getLogger(__name__)
 
 TORCH, ONNXRUNTIME, OPENVINO, TENSORRT = "torch", "onnxruntime", "openvino", "tensorrt"
 #: What `iad-unify export --runtime` writes for.
@@ -285,14 +288,17 @@ def read_record(checkpoint: Path, runtime: str, folder: Path | None = None) -> R
 def found_runtime(checkpoint: Path, folder: Path | None = None) -> str:
     """What AUTO is for a checkpoint on a processor: the first runtime with an export that can be used, or torch.
 
-    Only f32: its answers are those of the checkpoint, so that thresholds and cached tokens stay what they are.
+    Only f32: its answers are those of the checkpoint, so that thresholds and cached tokens stay what they are. An export
+    that is there and cannot be used, such as one of an older form, is told in the log.
     """
     for runtime in (OPENVINO, ONNXRUNTIME):
         if find_spec(runtime) is None:
             continue
         try:
             record = read_record(checkpoint, runtime, folder)
-        except CheckpointError:  # there is none, or it is of another model: torch is right, only slower
+        except CheckpointError as error:  # torch is right, only slower
+            if ((folder or folder_of(checkpoint, runtime)) / RECORD).is_file():
+                log.warning("not used, so frames take longer: %s", error)
             continue
         if record.precision == "f32":
             return runtime
