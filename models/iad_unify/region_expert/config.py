@@ -48,9 +48,7 @@ class ExpertConfig:
     size: int = EXPERT_SIZE  # side of the square input, pixels; a multiple of SIDE_STEP
     backbone: Mapping[str, Any] = field(default_factory=lambda: dict(TINY_BACKBONE))
     backbone_layers: tuple[int, ...] = (1, 2)  # hidden states taken, 0 is the patch embedding
-    backbone_size: int = (
-        0  # side that the backbone sees the square at, a multiple of its patch; 0 is the nearest to `size`
-    )
+    backbone_size: int = 0  # side that the backbone sees the square at, pixels; 0: nearest to `size`
     widths: tuple[int, ...] = (32, 64, 96, 128)  # detail branch, at strides 4, 8, 16, 32
     token_dim: int = 64
     type_slugs: tuple[str, ...] = DEFECT_TYPES

@@ -87,7 +87,8 @@ def inspect(
     looked = _looked(model, pictures, templates, patches=compare is not None)
     raw, features = looked.logits.sigmoid().cpu().numpy(), looked.features
     reference_maps: Sequence[NDArray[np.float32] | None] = [None] * len(raw)
-    if compare is not None and looked.patches is not None:
+    if compare is not None:
+        assert looked.patches is not None  # they were asked for
         reference_maps = compare(looked.patches)
     found = []
     for index, letterbox in enumerate(letterboxes):

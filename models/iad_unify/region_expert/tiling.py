@@ -83,10 +83,9 @@ def look(model: RegionExpert, pictures: Planes, templates: Planes | None = None,
 def patches_of(model: RegionExpert, pictures: Planes) -> Tensor:
     """The patches [B, T, C, h, w] alone, as of `look`."""
     side = model.config.size
-    some = batches(len(pictures), tiles(pictures.shape[1], side))
-    return torch.cat([model.patches_of(cut(pictures, tiles_, side)) for tiles_ in some]).unflatten(
-        0, (len(pictures), -1)
-    )
+    placed = batches(len(pictures), tiles(pictures.shape[1], side))
+    found = torch.cat([model.patches_of(cut(pictures, some, side)) for some in placed])
+    return found.unflatten(0, (len(pictures), -1))
 
 
 def compared(

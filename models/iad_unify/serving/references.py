@@ -53,6 +53,15 @@ class Named:
         """For the expert's second input; none for one that takes none."""
         return [self.aligned.get(row) if self.model.config.template else None for row in range(len(self.pictures))]
 
+    @property
+    def compares(self) -> bool:
+        """Whether `compare` says anything: patches are only needed then."""
+        return bool(self.memories) or self._compares_templates
+
+    @property
+    def _compares_templates(self) -> bool:
+        return bool(self.goldens) and not self.model.config.template
+
     def compare(self, seen: Tensor) -> list[NDArray[np.float32] | None]:
         """What the references say, maps [S, S] in 0..1, given the frames' patches (see `tiling.look`); None without one.
 
@@ -64,7 +73,7 @@ class Named:
             said = memory.maps(list(self.memories.values()), seen[rows], self.model.config.size, boxes)
             for row, one in zip(rows, said, strict=True):
                 maps[row] = one
-        if self.goldens and not self.model.config.template:
+        if self._compares_templates:
             rows, boxes = list(self.goldens), [self.letterboxes[row] for row in self.goldens]
             shown = np.stack([self.aligned[row] for row in rows])
             apart = golden.distances(self.model, self.pictures[rows], shown, boxes, seen[rows])

@@ -120,7 +120,7 @@ class RegionExpertService:
             [float(row[0]) or float(self._defaults[1]) for row in thresholds],  # 0: the card's own
             [float(row[1]) for row in thresholds],
             named.templates,
-            compare=named.compare if any(names) else None,
+            compare=named.compare if named.compares else None,
         )
         rows = [row for row, one in enumerate(found) if wanted[row] and one.proposals]
         good = {row: part for row in rows if (part := named.good_part(row)) is not None}

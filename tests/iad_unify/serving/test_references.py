@@ -189,6 +189,8 @@ def test_the_memories_used_last_are_held(checkpoint: Path, folder: Path, names: 
     none = held.named(["", ""], np.stack([square(1)] * 2), [BOX] * 2)
     assert (none.memories, none.goldens, none.templates) == ({}, {}, [None] * 2)
     assert none.compare(torch.empty(0)) == [None] * 2
+    assert not none.compares
+    assert held.named([names[0], ""], np.stack([square(1)] * 2), [BOX] * 2).compares
     path_of_third = folder / f"{third}.safetensors"
     path_of_third.unlink()
 
@@ -277,6 +279,8 @@ def test_an_expert_with_a_branch_for_templates_is_given_the_aligned_template(com
     for row, frame in enumerate(frames):
         alone = service.infer(asked(frame))
         assert together["IMAGE_SCORE"][row] == pytest.approx(alone["IMAGE_SCORE"][0], abs=1e-4)
+    held = References(tmp_path, expert.load(comparing), model_version(comparing))
+    assert not held.named([name], frames[0][0][None], [BOX]).compares  # the expert does, so no patches are asked for
     template = align(square(50), frames[0][0])
     seen = inspect(service.model, frames[0][0][None], [BOX], [0.3], [0.0], template[None])[0]
     assert together["IMAGE_SCORE"][0, 0] == pytest.approx(seen.score, abs=1e-5)
